@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# A face for Meson: every target is one or two commands you could type.
+
+BUILD := build
+PREFIX ?= /usr/local
+OPTIONS :=
+
+.DEFAULT_GOAL := build
+.PHONY: build try check check-programs bench soak install format tidy clean \
+	help meson-here
+.NOTPARALLEL:
+
+# Set up or change the options of $(BUILD).
+configure = if [ -e $(BUILD)/build.ninja ]; \
+	then verb=configure; else verb=setup; fi; \
+	meson $$verb $(BUILD) $(1) $(OPTIONS) >$(BUILD).log 2>&1 || \
+	{ cat $(BUILD).log; exit 1; }; rm -f $(BUILD).log
+
+build: meson-here
+	@[ -e $(BUILD)/build.ninja ] && [ -z "$(OPTIONS)" ] || \
+		{ $(call configure); }
+	@ninja -C $(BUILD)
+
+try:
+	@scripts/setup
+	@$(MAKE) --no-print-directory build
+	@scripts/try $(BUILD)
+
+check:
+	@scripts/setup
+	@scripts/run-checks
+
+check-programs: build
+	@UMA_PRELOAD=$(abspath $(BUILD))/src/libuma_malloc.so.1 \
+		scripts/check-programs
+
+bench: build
+	@meson test -C $(BUILD) --benchmark --verbose
+
+soak: build
+	@meson test -C $(BUILD) --suite soak --print-errorlogs
+
+# DESTDIR is honoured.
+install: meson-here
+	@$(call configure,-Dprefix=$(abspath $(PREFIX)) -Dlibdir=lib)
+	@meson install -C $(BUILD)
+
+format:
+	@scripts/check-format --fix
+
+tidy:
+	@scripts/run-checks --static
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo "make                     build into $(BUILD)/"
+	@echo "make try                 install what is missing, build, show it"
+	@echo "make check               install what is missing, check all"
+	@echo "make tidy                only the checks that read the source"
+	@echo "make check-programs      run real programs on the drop-in malloc"
+	@echo "make bench               measure"
+	@echo "make soak                test for hours"
+	@echo "make install PREFIX=DIR  install into DIR ($(PREFIX))"
+	@echo "make format              put the source into its shape"
+	@echo "make clean               remove $(BUILD)/"
+	@echo "OPTIONS='-Dchecked=true' and the like go to meson"
+
+meson-here:
+	@command -v meson >/dev/null || { echo >&2 \
+	"meson is missing: scripts/setup installs it and all else"; exit 1; }

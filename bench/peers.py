@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Who is compared: where each peer is, and how a row is run with it."""
+import glob
+import os
+import pathlib
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TIMEOUT_S = 300
+
+# Ours, in the order of the tables; what each is compared with is in report.py.
+OURS = ("uma-malloc", "uma-zone", "uma-inline")
+# Not competitors: what the machine allows at best.
+LIMITS = ("list", "list-called")
+POOLS = ("dpdk",)
+MALLOCS = {
+    "glibc": None,
+    "jemalloc": "libjemalloc.so.2",
+    "mimalloc": "libmimalloc.so.2*",
+    "tcmalloc": "libtcmalloc_minimal.so.4",
+}
+NAMES = (*LIMITS, *POOLS, *MALLOCS, *OURS)
+ZONES = {"list": "list", "list-called": "list-called", "dpdk": "dpdk",
+         "uma-zone": "uma", "uma-inline": "uma-inline"}
+LIBRARIES = ("/usr/local/lib", "/usr/lib/*-linux-gnu", "/usr/lib64",
+             "/usr/lib")
+
+
+class Failed(Exception):
+    """A program that should have run did not; the text says how."""
+
+
+class Peer:
+    """A malloc to preload, or a program with its allocator compiled in."""
+
+    def __init__(self, name, build):
+        self.name = name
+        self.bench = pathlib.Path(build) / "bench"
+        self.preload = ""
+        self.absent = None
+        self.is_malloc = name not in ZONES
+        self.zones = self.bench / f"bench-zones-{ZONES.get(name, 'malloc')}"
+        if self.is_malloc and name != "glibc":
+            self.find(name, pathlib.Path(build))
+        if not self.zones.exists():
+            self.absent = "not built"
+        self.rows = [] if self.absent else self.list_rows()
+
+    def find(self, name, build):
+        """The library to preload; it must really be the one that serves."""
+        if name in OURS:
+            found = [build / "src" / "libuma_malloc.so.1"]
+        else:
+            found = sorted(path for folder in LIBRARIES for path in
+                           glob.glob(f"{folder}/{MALLOCS[name]}"))
+        if not found or not os.path.exists(found[0]):
+            self.absent = "not installed" if name in MALLOCS else "not built"
+            return
+        self.preload = str(found[0])
+        kernels = self.bench / "bench-kernels"
+        try:
+            owner = self.run([kernels, "--who"]).strip()
+        except Failed as failure:
+            self.absent = str(failure)
+            return
+        if os.path.realpath(owner) != os.path.realpath(self.preload):
+            self.absent = f"malloc comes from {owner}"
+
+    def list_rows(self):
+        rows = self.run([self.zones, "--list"]).split()
+        if self.is_malloc:
+            kernels = self.run([self.bench / "bench-kernels", "--list"])
+            rows += [f"kernel/{row}" for row in kernels.split()]
+        return rows
+
+    def run(self, command):
+        """What a benchmark program prints, run on this peer."""
+        env = {**os.environ, "LD_PRELOAD": self.preload}
+        return finish(command, env)
+
+    def measure(self, row):
+        """Run a row of zones.c or kernels.c; returns {metric: value}."""
+        if row.startswith("kernel/"):
+            command = [self.bench / "bench-kernels", row[len("kernel/"):]]
+        else:
+            command = [self.zones, row]
+        return metrics(self.run(command))
+
+    def launch(self, command, env):
+        """Run any program on this peer; returns {metric: value}."""
+        return metrics(finish(
+            [self.bench / "bench-launch", self.preload, *command],
+            {**os.environ, "LD_PRELOAD": "", **env}))
+
+
+def finish(command, env):
+    try:
+        done = subprocess.run(command, env=env, capture_output=True,
+                              text=True, timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"not over after {TIMEOUT_S} s") from None
+    except OSError as error:
+        raise Failed(str(error)) from None
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines()
+        raise Failed(lines[-1] if lines else f"ended with {done.returncode}")
+    return done.stdout
+
+
+def metrics(text):
+    pairs = (line.split() for line in text.splitlines())
+    return {name: float(value) for name, value in pairs}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* base/compiler.h - the words that only gcc and clang know */
+#ifndef BASE_COMPILER_H
+#define BASE_COMPILER_H
+
+/* Read at the definition: the path everyone takes, or the other one. */
+#define UMA_FAST static inline __attribute__((always_inline))
+#define UMA_SLOW __attribute__((noinline, cold))
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+#define UMA_NODISCARD             __attribute__((warn_unused_result))
+#define UMA_PRINTF(format, first) __attribute__((format(printf, format, first)))
+
+/* Visible outside the shared library. */
+#ifndef UMA_EXPORT
+#define UMA_EXPORT __attribute__((visibility("default")))
+#endif
+
+/* Lock facts, checked by clang -Wthread-safety; nothing elsewhere. */
+#if defined(__clang__)
+#define UMA_TSA(x) __attribute__((x))
+#else
+#define UMA_TSA(x)
+#endif
+#define UMA_LOCKABLE(name)  UMA_TSA(capability(name))
+#define UMA_ACQUIRES(...)   UMA_TSA(acquire_capability(__VA_ARGS__))
+#define UMA_RELEASES(...)   UMA_TSA(release_capability(__VA_ARGS__))
+#define UMA_REQUIRES(...)   UMA_TSA(requires_capability(__VA_ARGS__))
+#define UMA_EXCLUDES(...)   UMA_TSA(locks_excluded(__VA_ARGS__))
+#define UMA_UNCHECKED_LOCKS UMA_TSA(no_thread_safety_analysis)
+
+#define CACHE_LINE 64
+
+#endif /* BASE_COMPILER_H */

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "boot/boot.h"
+
+#include <uma/uma.h>
+
+#include "heap/heap.h"
+#include "lock/lock.h"
+#include "meta/meta.h"
+#include "pagemap/pagemap.h"
+#include "percpu/percpu.h"
+#include "port/port.h"
+#include "supply/supply.h"
+#include "zone/zone.h"
+
+enum { ASLEEP, WAKING, BY_HAND, RUNNING };
+
+static bool by_hand; /* uma_startup() was called */
+
+static _Atomic uint32_t state;
+static _Atomic uintptr_t waker; /* the thread that wakes the library */
+
+/* Of the boot memory, so much is for headers and zones. */
+#define BOOT_META_BYTES (8 * GRANULE)
+
+/* The one option of today: percpu:generic. */
+static bool
+option_generic(void)
+{
+	static const char want[] = "percpu:generic";
+	const char *o = port_options();
+
+	while (o != NULL && *o != '\0') {
+		size_t i = 0;
+
+		while (want[i] != '\0' &&
+		       (o[i] == want[i] || (want[i] == ':' && o[i] == '=')))
+			i++;
+		if (want[i] == '\0' && (o[i] == '\0' || o[i] == ','))
+			return true;
+		while (*o != '\0' && *o != ',')
+			o++;
+		if (*o == ',')
+			o++;
+	}
+	return false;
+}
+
+static void
+fork_child(void)
+{
+	gate_fork_child();
+	percpu_fork_child();
+}
+
+/* Undone by nothing: what woke stays awake, and is not woken twice. */
+static bool
+wake_all(void)
+{
+	static bool percpu_awake;
+
+	if (!percpu_awake && !percpu_start(option_generic()))
+		return false;
+	percpu_awake = true;
+	percpu_open();
+	return heap_start();
+}
+
+/* The fork handlers come last: registering them may allocate. */
+static void
+run(void)
+{
+	/* release, pairs with the acquires in boot_wake(). */
+	atomic_store_explicit(&state, RUNNING, memory_order_release);
+	port_wake(&state, INT32_MAX);
+	port_at_fork(gate_fork_prepare, gate_fork_parent, fork_child);
+}
+
+bool
+boot_wake(void)
+{
+	/* acquire, pairs with run(). */
+	uint32_t now = atomic_load_explicit(&state, memory_order_acquire);
+
+	for (;;) {
+		if (likely(now == RUNNING || now == BY_HAND))
+			return true;
+		if (now == ASLEEP &&
+		    atomic_compare_exchange_strong_explicit(&state, &now,
+			WAKING, memory_order_acquire, memory_order_acquire))
+			break;
+		if (now == WAKING) {
+			if (atomic_load_explicit(&waker,
+				memory_order_relaxed) == port_thread_id())
+				return false;
+			port_wait(&state, WAKING, 0);
+			now =
+			    atomic_load_explicit(&state, memory_order_acquire);
+		}
+	}
+	atomic_store_explicit(&waker, port_thread_id(), memory_order_relaxed);
+	if (wake_all()) {
+		run();
+		return true;
+	}
+	atomic_store_explicit(&waker, 0, memory_order_relaxed);
+	atomic_store_explicit(&state, ASLEEP, memory_order_release);
+	port_wake(&state, INT32_MAX);
+	return false;
+}
+
+bool
+heap_wake(void)
+{
+	/* By hand there is no malloc before uma_startup2(). */
+	return boot_wake() && uma_heap.limit != 0;
+}
+
+/* See uma.h. */
+uma_zone_t
+uma_zcreate(const char *name, int size, uma_ctor ctor, uma_dtor dtor,
+    uma_init uminit, uma_fini fini, int align, uint16_t flags)
+{
+	struct zone_plan plan = {
+		.name = name,
+		.flags = flags,
+		.ctor = ctor,
+		.dtor = dtor,
+		.init = uminit,
+		.fini = fini,
+	};
+
+	zone_plan_2002(&plan, size, align);
+	return boot_wake() ? zone_make(&plan) : NULL;
+}
+
+/* See uma.h. */
+void
+uma_reclaim(void)
+{
+	if (boot_wake())
+		zone_reclaim_all();
+}
+
+/* See uma.h. */
+void
+uma_startup(void *bootmem)
+{
+	uintptr_t start = (uintptr_t)bootmem;
+	uintptr_t end = start + UMA_SLAB_SIZE * UMA_BOOT_PAGES;
+	uintptr_t slabs;
+
+	if (bootmem == NULL)
+		uma_crime(__func__, "bootmem is NULL", NULL, NULL);
+	if (atomic_load_explicit(&state, memory_order_acquire) != ASLEEP)
+		uma_crime(__func__, "library already started", NULL, NULL);
+	start = round_up(start, CACHE_LINE);
+	slabs = round_up(start + BOOT_META_BYTES, GRANULE);
+	end = round_down(end, GRANULE);
+	meta_boot((void *)start, slabs - start);
+	supply_boot((void *)slabs, end - slabs);
+	if (!percpu_start(option_generic()))
+		uma_crime(__func__, "no address space", NULL, NULL);
+	by_hand = true;
+	atomic_store_explicit(&state, BY_HAND, memory_order_release);
+}
+
+/* See uma.h. */
+void
+uma_startup2(void *hash, unsigned long elems)
+{
+	uint32_t now = atomic_load_explicit(&state, memory_order_acquire);
+
+	if (!by_hand)
+		uma_crime(__func__, "uma_startup was not called", NULL, NULL);
+	if (now == RUNNING)
+		uma_crime(__func__, "called twice", NULL, NULL);
+	if (!is_pow2(elems))
+		uma_crime(__func__, "elems is not a power of two", NULL, NULL);
+	if (hash != NULL)
+		__builtin_memset(hash, 0, elems * sizeof(void *));
+	meta_open();
+	supply_open();
+	percpu_open();
+	/* Without memory for records zones stay uncached; malloc must start. */
+	(void)zone_open_caches();
+	if (!heap_start())
+		uma_crime(__func__, "no memory to start malloc", NULL, NULL);
+	run();
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Blocks by size class, and what every block has in common: see heap.h. */
+#include "heap/heap.h"
+
+#include "heap/inner.h"
+#include "port/port.h"
+#include "zone/zone.h"
+
+#define STEP         16u
+#define FINE_CLASSES 8u /* 16 ... 128 */
+#define FINE_MAX     (STEP * FINE_CLASSES)
+
+/* Items above this are backed by the user's touch, not ahead of it. */
+#define BACKED_MAX 4096u
+
+struct heap_hit uma_heap;
+
+static struct uma_zone *zones[HEAP_CLASSES];
+static size_t sizes[HEAP_CLASSES];
+
+static size_t
+class_bytes(unsigned class)
+{
+	unsigned coarse = class - FINE_CLASSES;
+
+	if (class < FINE_CLASSES)
+		return (class + 1) * STEP;
+	return (FINE_MAX / 4) * (5 + coarse % 4) << (coarse / 4);
+}
+
+static void
+make_table(void)
+{
+	unsigned class = 0;
+
+	for (size_t i = 0; i <= HEAP_SMALL_MAX / STEP; i++) {
+		while (sizes[class] < i * STEP)
+			class ++;
+		uma_heap.class_of[i] = (uint8_t) class;
+	}
+}
+
+static bool
+make_zone(unsigned class, uintptr_t caches)
+{
+	char name[32];
+	struct text t = { name, name + sizeof(name) - 1 };
+	size_t bytes = class_bytes(class);
+	struct zone_plan plan = {
+		.name = name,
+		.item_bytes = bytes,
+		.align = min_size(bytes & -bytes, GRANULE),
+		.flags = UMA_ZONE_MALLOC,
+		.caches = caches + class * sizeof(struct cache),
+	};
+
+	if (bytes > BACKED_MAX)
+		plan.flags |= UMA_ZONE_PAGEABLE;
+	text_put(&t, "malloc-");
+	text_num(&t, bytes, 0);
+	*t.at = '\0';
+	sizes[class] = bytes;
+	zones[class] = zone_make(&plan);
+	return zones[class] != NULL;
+}
+
+/* The numbers of the zones must follow each other for free()'s hit. */
+static void
+make_hit(uintptr_t caches)
+{
+	bool rseq = percpu_mode == PERCPU_RSEQ;
+
+	uma_heap.first_id = zones[0]->id;
+	uma_heap.classes = HEAP_CLASSES;
+	uma_heap.rseq = uma_rseq;
+	uma_heap.caches = rseq ? caches : percpu_nothing();
+	for (unsigned class = 0; class < HEAP_CLASSES; class ++) {
+		const struct slab_layout *l = &zones[class]->keg.layout;
+
+		if (zones[class]->id != uma_heap.first_id + class)
+			uma_heap.classes = 0;
+		if (l->slab_bytes != GRANULE)
+			continue;
+		uma_heap.shape[class].magic = l->magic;
+		uma_heap.shape[class].granule_magic = l->granule_magic;
+	}
+}
+
+bool
+heap_start(void)
+{
+	uintptr_t caches = 0;
+
+	while (!gate_enter())
+		port_yield();
+	caches = percpu_take(HEAP_CLASSES);
+	gate_leave();
+	if (caches == 0)
+		return false;
+	for (unsigned class = 0; class < HEAP_CLASSES; class ++) {
+		if (!make_zone(class, caches))
+			return false;
+	}
+	make_table();
+	make_hit(caches);
+	/* release, pairs with nothing: who is let past boot sees all. */
+	__atomic_store_n(&uma_heap.limit, HEAP_SMALL_MAX + 1, __ATOMIC_RELEASE);
+	return true;
+}
+
+/* Whether the library runs; starts it if nothing has. */
+static bool
+awake(void)
+{
+	return likely(uma_heap.limit != 0) || heap_wake();
+}
+
+static void *
+small_alloc(unsigned class, enum heap_how how)
+{
+	void *block = zone_alloc_miss(zones[class]);
+
+	if (block != NULL && how == HEAP_ZERO)
+		__builtin_memset(block, 0, sizes[class]);
+	return block;
+}
+
+/* The smallest class that fits and is aligned; HEAP_CLASSES if none is. */
+static unsigned
+class_for(size_t bytes, size_t align)
+{
+	unsigned class;
+
+	if (bytes > HEAP_SMALL_MAX || align > HEAP_SMALL_MAX)
+		return HEAP_CLASSES;
+	class = uma_heap.class_of[(max_size(bytes, align) + STEP - 1) / STEP];
+	while (class < HEAP_CLASSES && sizes[class] % align != 0)
+		class ++;
+	return class;
+}
+
+static void *
+alloc_once(size_t bytes, size_t align, enum heap_how how)
+{
+	unsigned class = class_for(bytes, align);
+
+	if (class < HEAP_CLASSES)
+		return small_alloc(class, how);
+	return large_alloc(max_size(bytes, 1), align, how);
+}
+
+/* What caches and empty slabs hold may be just what is missing. */
+void *
+uma_heap_alloc_aligned(size_t bytes, size_t align, enum heap_how how)
+{
+	void *block;
+
+	if (unlikely(!awake()) || bytes > HEAP_MAX)
+		return NULL;
+	block = alloc_once(bytes, align, how);
+	if (unlikely(block == NULL)) {
+		zone_reclaim_all();
+		block = alloc_once(bytes, align, how);
+	}
+	return block;
+}
+
+void *
+uma_heap_alloc(size_t bytes, enum heap_how how)
+{
+	return uma_heap_alloc_aligned(bytes, STEP, how);
+}
+
+/* What a block is: exactly one of the two is set on return. */
+struct block {
+	struct uma_zone *zone;
+	struct large *large;
+};
+
+static struct block
+identify(const void *address, const char *function)
+{
+	pagemap_entry entry = pagemap_find(address);
+	struct block b = { NULL, NULL };
+	struct slab *s = pagemap_header(entry);
+	const char *rule = NULL;
+
+	if (entry == 0)
+		uma_crime(function, "foreign pointer", address, NULL);
+	if (s->kind == PAGEMAP_LARGE) {
+		b.large = pagemap_header(entry);
+		if (b.large->base != address)
+			rule = "pointer into a block";
+	} else {
+		b.zone = s->keg->zone;
+		if ((b.zone->flags & UMA_ZONE_MALLOC) == 0)
+			rule = "item of a zone";
+		else if (slab_index(s, &s->keg->layout, address) >= s->limit)
+			rule = "pointer into a block";
+	}
+	if (rule != NULL)
+		uma_crime(function, rule, address,
+		    b.zone != NULL ? b.zone->name : NULL);
+	return b;
+}
+
+void
+uma_heap_free(void *block, const char *function)
+{
+	struct block b;
+
+	if (block == NULL)
+		return;
+	b = identify(block, function);
+	if (b.large != NULL)
+		large_free(b.large);
+	else if (percpu_mode != PERCPU_RSEQ ||
+		 !percpu_push(b.zone->caches, block))
+		zone_free_miss(b.zone, block, function);
+}
+
+static size_t
+usable(struct block b)
+{
+	return b.large != NULL ? b.large->bytes : b.zone->keg.layout.item_bytes;
+}
+
+size_t
+uma_heap_usable(const void *block, const char *function)
+{
+	return block == NULL ? 0 : usable(identify(block, function));
+}
+
+/* A block stays when it fits and is not more than half wasted. */
+void *
+uma_heap_resize(void *block, size_t bytes, const char *function)
+{
+	struct block b = identify(block, function);
+	size_t was = usable(b);
+	void *moved = NULL;
+
+	if (b.zone != NULL && bytes <= was && (bytes > was / 2 || was == STEP))
+		return block;
+	if (b.large != NULL)
+		moved = large_resize(b.large, bytes);
+	if (moved != NULL)
+		return moved;
+	moved = heap_hit_alloc(bytes);
+	if (moved == NULL)
+		moved = uma_heap_alloc(bytes, HEAP_RAW);
+	if (moved == NULL)
+		return bytes <= was ? block : NULL;
+	__builtin_memcpy(moved, block, min_size(bytes, was));
+	uma_heap_free(block, function);
+	return moved;
+}

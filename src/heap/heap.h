@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * heap - memory by size: what every malloc is made of
+ *
+ * Why it is here.  The C library's malloc and malloc(9) want bytes, not typed
+ * items.  Both take them here, so that their blocks share caches:
+ *
+ *	up to HEAP_SMALL_MAX   size-class zones "malloc-16" ... (the hit)
+ *	up to HEAP_LARGE_MAX   runs of granules from supply, dirty ones reused
+ *	above                  a mapping of its own, resized by the system
+ *
+ * What holds.
+ *   1. Every block lies in a granule that the page map knows; a lookup finds
+ *      its class, or its large header, from any address.
+ *   2. Classes are multiples of 16; a class is aligned to the largest power of
+ *      two that divides it (up to a granule).
+ *   3. Blocks above HEAP_SMALL_MAX are aligned to a granule at least.
+ *
+ * The uma_heap_ functions are exported for libuma_malloc of the same build
+ * and for nobody else.
+ *
+ * What it may touch.  base port lock percpu pagemap meta supply zone.
+ * Locks.  None of its own.
+ */
+#ifndef HEAP_HEAP_H
+#define HEAP_HEAP_H
+
+#include "base/base.h"
+#include "pagemap/pagemap.h"
+#include "percpu/percpu.h"
+
+#define HEAP_SMALL_MAX 32768u
+#define HEAP_LARGE_MAX ((size_t)4 << 20)
+#define HEAP_MAX       ((size_t)PTRDIFF_MAX)
+
+/* 16 to 128 in steps of 16, then four to a doubling. */
+#define HEAP_CLASSES 40u
+
+enum heap_how { HEAP_RAW = 0, HEAP_ZERO = 1 };
+
+/*
+ * What the hits of malloc() and free() read, in one object so that another
+ * library reaches all of it from one address.  Zero until heap_start(): then
+ * every hit misses.
+ */
+struct heap_hit {
+	size_t limit;     /* sizes below it have a class */
+	uintptr_t caches; /* records of class 0; or ones that miss */
+	struct arch_rseq rseq;
+	uint32_t first_id; /* keg number of class 0; the rest follow */
+	uint32_t classes;  /* 0: the hit of free() must not be used */
+	struct {
+		uint64_t magic; /* see slab_item_starts(); 0 to always miss */
+		uint64_t granule_magic;
+	} shape[HEAP_CLASSES];
+	uint8_t
+	    class_of[HEAP_SMALL_MAX / 16 + 1]; /* by size / 16, rounded up */
+};
+
+extern struct heap_hit uma_heap UMA_EXPORT;
+
+/* Inlined into malloc(): NULL for a miss, a large size, or before the start. */
+UMA_FAST void *
+heap_hit_alloc(size_t bytes)
+{
+	if (unlikely(bytes >= uma_heap.limit))
+		return NULL;
+	return arch_pop(uma_heap.caches + uma_heap.class_of[(bytes + 15) / 16] *
+					      sizeof(struct cache),
+	    &uma_heap.rseq);
+}
+
+/* Inlined into free(): whether that was all. */
+UMA_FAST bool
+heap_hit_free(void *block)
+{
+	uint32_t class = pagemap_id(pagemap_granule(block)) - uma_heap.first_id;
+	uint64_t low = (uintptr_t)block & (GRANULE - 1);
+
+	if (unlikely(class >= uma_heap.classes))
+		return false;
+	if (unlikely(uma_heap.shape[class].granule_magic -
+			 low * uma_heap.shape[class].magic >=
+		     uma_heap.shape[class].magic))
+		return false;
+	return arch_push(uma_heap.caches + class * sizeof(struct cache),
+	    &uma_heap.rseq, block);
+}
+
+/*
+ * uma_heap_alloc - `bytes` bytes, aligned to 16; the miss included
+ *
+ * Returns:  the block, or NULL when there is no memory or bytes > HEAP_MAX.
+ *           0 bytes give a block of their own.  Never waits for memory.
+ * Context:  any thread, any signal handler, before and after main.
+ */
+UMA_EXPORT void *uma_heap_alloc(size_t bytes, enum heap_how how);
+
+/* uma_heap_alloc_aligned - the same at a power-of-two alignment of any size. */
+UMA_EXPORT void *uma_heap_alloc_aligned(
+    size_t bytes, size_t align, enum heap_how how);
+
+/*
+ * uma_heap_free - give a block back; NULL is ignored
+ *
+ * A pointer that is no block's start is a crime named after `function`.
+ */
+UMA_EXPORT void uma_heap_free(void *block, const char *function);
+
+/*
+ * uma_heap_resize - change a block's size, moving it when need be
+ *
+ * Returns:  the block at its place, contents kept up to the smaller size; or
+ *           NULL with the old block untouched.
+ */
+UMA_EXPORT void *uma_heap_resize(
+    void *block, size_t bytes, const char *function);
+
+/*
+ * uma_heap_usable - bytes that may be used; 0 for NULL
+ *
+ * Crimes as uma_heap_free().
+ */
+UMA_EXPORT size_t uma_heap_usable(const void *block, const char *function);
+
+/* Make the size-class zones.  Called once by boot. */
+bool heap_start(void);
+
+/*
+ * Start the library.  Defined by boot, above: the first malloc of a process
+ * comes before anything else could have started it.
+ */
+bool heap_wake(void);
+
+/* Large blocks, for statistics: bytes held, handed out ever, given back. */
+struct heap_reading {
+	uint64_t large_bytes;
+	uint64_t large_allocs;
+	uint64_t large_frees;
+};
+
+void heap_read(struct heap_reading *out);
+
+#endif /* HEAP_HEAP_H */

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inner header of keg. */
+#ifndef KEG_INNER_H
+#define KEG_INNER_H
+
+#include "keg/keg.h"
+
+#define BIN_IDLE     0u
+#define BIN_FULL     (KEG_BINS - 1)
+#define BIN_UNLINKED 255u
+
+/* list.c: with the lock held. */
+void keg_rebin(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock);
+void keg_unlink(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock);
+/* Take in listed slabs and the emergency slab. */
+void keg_adopt_all(struct keg *keg) UMA_REQUIRES(&keg->lock);
+void keg_adopt(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock);
+/* Put a slab on the late list unless it is on it. */
+void keg_list(struct keg *keg, struct slab *s);
+
+/* grow.c: one more slab, linked; or an unlinked one for the emergency. */
+bool keg_grow(struct keg *keg, int wait, bool ready);
+struct slab *keg_make(struct keg *keg, int wait, bool ready);
+bool keg_back(struct keg *keg, struct slab *s, const char *item);
+
+#endif /* KEG_INNER_H */

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "keg/keg.h"
+
+#include "keg/inner.h"
+#include "port/port.h"
+
+/* Idle slabs that stay: one, and this part of all. */
+#define IDLE_PART 8
+
+void
+keg_start(struct keg *keg, size_t item_bytes, size_t align)
+{
+	slab_layout_choose(&keg->layout, item_bytes, align);
+	keg->populate_bytes = port_page_bytes();
+	keg->back = true;
+}
+
+/* From listed slabs, fullest first; marked as slab_take() marks. */
+static size_t
+take_free(struct keg *keg, void **out, size_t want)
+{
+	size_t n = 0;
+
+	lock_take(&keg->lock);
+	keg_adopt_all(keg);
+	for (unsigned bin = BIN_FULL - 1; n < want; bin--) {
+		struct slab *s;
+
+		while (n < want && (s = keg->bins[bin]) != NULL) {
+			n += slab_take(s, &keg->layout, keg->raw, keg->back,
+			    out + n, want - n);
+			keg_rebin(keg, s);
+			if (s->bin == bin && s->free_count != 0)
+				break;
+		}
+		if (bin == BIN_IDLE)
+			break;
+	}
+	keg->free_items -= n;
+	lock_drop(&keg->lock);
+	return n;
+}
+
+/* Give back items that could not be backed, raw ones as raw. */
+static void
+give_unready(struct keg *keg, void *marked)
+{
+	void *item = (void *)((uintptr_t)marked & ~SLAB_MARKS);
+	struct slab *s = pagemap_header(pagemap_find(item));
+	uint32_t i = slab_index(s, &keg->layout, item);
+	bool inside = gate_enter();
+
+	if (!inside) {
+		/* It stays initialised rather than raw: make that true. */
+		if (((uintptr_t)marked & SLAB_MARK_RAW) != 0 &&
+		    keg->init != NULL)
+			keg->init(item, (int)keg->layout.item_bytes);
+		keg_give_late(keg, item);
+		return;
+	}
+	lock_take(&keg->lock);
+	if (((uintptr_t)marked & SLAB_MARK_RAW) != 0)
+		slab_raw_bits(s, &keg->layout)[i / BITS_PER_WORD] |=
+		    UINT64_C(1) << (i % BITS_PER_WORD);
+	if (slab_give(s, i))
+		keg->free_items++;
+	keg_rebin(keg, s);
+	lock_drop(&keg->lock);
+	gate_leave();
+}
+
+/* Do what the marks ask for.  Returns how many items are ready. */
+static size_t
+make_ready(struct keg *keg, void **items, size_t count)
+{
+	size_t ready = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		uintptr_t marks = (uintptr_t)items[i] & SLAB_MARKS;
+		char *item = (char *)items[i] - marks;
+
+		if (marks == 0) {
+			items[ready++] = item;
+			continue;
+		}
+		if ((marks & SLAB_MARK_UNBACKED) != 0 &&
+		    !keg_back(keg, pagemap_header(pagemap_find(item)), item)) {
+			give_unready(keg, items[i]);
+			continue;
+		}
+		if ((marks & SLAB_MARK_RAW) != 0 && keg->init != NULL)
+			keg->init(item, (int)keg->layout.item_bytes);
+		items[ready++] = item;
+	}
+	return ready;
+}
+
+/* Claim an item of the emergency slab, or of a new one. */
+static bool
+claim(struct keg *keg, void **out, int wait)
+{
+	struct slab *s;
+	struct slab *none = NULL;
+	uint32_t i;
+
+	/* acquire, pairs with the exchange below. */
+	s = atomic_load_explicit(&keg->emergency, memory_order_acquire);
+	if (s != NULL) {
+		/* relaxed: the index alone is what it gives. */
+		i = atomic_fetch_add_explicit(
+		    &s->claim, 1, memory_order_relaxed);
+		if (i < s->limit)
+			goto claimed;
+		none = s;
+		/* A used-up slab goes to the list; one thread puts it there. */
+		if (atomic_compare_exchange_strong_explicit(&keg->emergency,
+			&none, NULL, memory_order_acq_rel,
+			memory_order_relaxed))
+			keg_list(keg, s);
+	}
+	s = keg_make(keg, wait, false);
+	if (s == NULL)
+		return false;
+	i = 0;
+	atomic_store_explicit(&s->claim, 1, memory_order_relaxed);
+	none = NULL;
+	/* release: publishes the slab. */
+	if (!atomic_compare_exchange_strong_explicit(&keg->emergency, &none, s,
+		memory_order_acq_rel, memory_order_relaxed))
+		keg_list(keg, s);
+claimed:
+	out[0] = (char *)slab_item(s, &keg->layout, i) +
+		 (keg->raw ? SLAB_MARK_RAW : 0) +
+		 (keg->back ? SLAB_MARK_UNBACKED : 0);
+	return true;
+}
+
+static size_t
+take_emergency(struct keg *keg, void **out, int wait)
+{
+	bool ok;
+
+	/*
+	 * seq_cst, pairs with slab disposal in keg_trim(): a slab seen in
+	 * keg->emergency after this is not disposed of before it ends.
+	 */
+	atomic_fetch_add_explicit(&keg->claimers, 1, memory_order_seq_cst);
+	ok = claim(keg, out, wait);
+	atomic_fetch_sub_explicit(&keg->claimers, 1, memory_order_seq_cst);
+	if (!ok)
+		return 0;
+	atomic_fetch_add_explicit(&keg->emergencies, 1, memory_order_relaxed);
+	return make_ready(keg, out, 1);
+}
+
+size_t
+keg_take(struct keg *keg, void **out, size_t want, int wait)
+{
+	size_t n;
+
+	if (unlikely(!atomic_load_explicit(&keg->used, memory_order_relaxed)))
+		atomic_store_explicit(&keg->used, true, memory_order_relaxed);
+	for (;;) {
+		if (!gate_enter())
+			return take_emergency(keg, out, wait);
+		n = take_free(keg, out, want);
+		gate_leave();
+		if (n != 0)
+			return make_ready(keg, out, n);
+		if (!keg_grow(keg, wait, false))
+			return 0;
+	}
+}
+
+/* Idle slabs beyond those that stay, detached. */
+static struct slab *
+detach_idle(struct keg *keg, size_t keep) UMA_REQUIRES(&keg->lock)
+{
+	struct slab *list = NULL;
+	struct slab *next;
+
+	if (keg->idle <= keep || keg->nofree || keg->frozen ||
+	    (keg->allocf != NULL && keg->freef == NULL))
+		return NULL;
+	/* seq_cst, pairs with take_emergency(). */
+	if (atomic_load_explicit(&keg->claimers, memory_order_seq_cst) != 0)
+		return NULL;
+	for (struct slab *s = keg->bins[BIN_IDLE];
+	     s != NULL && keg->idle > keep; s = next) {
+		next = s->next;
+		if (!slab_is_idle(s) || (s->pflag & UMA_SLAB_BOOT) != 0)
+			continue;
+		keg_unlink(keg, s);
+		keg->slabs--;
+		keg->free_items -= s->limit;
+		s->next = list;
+		list = s;
+	}
+	return list;
+}
+
+struct slab *
+keg_give(struct keg *keg, void **items, size_t count, const char *function)
+{
+	struct slab *list;
+
+	lock_take(&keg->lock);
+	keg_adopt_all(keg);
+	for (size_t n = 0; n < count; n++) {
+		struct slab *s = pagemap_header(pagemap_find(items[n]));
+		uint32_t i = slab_index(s, &keg->layout, items[n]);
+
+		UMA_ASSERT(s->keg == keg);
+		if (s->bin == BIN_UNLINKED)
+			keg_adopt(keg, s);
+		if (!slab_give(s, i))
+			uma_crime(function, "double free", items[n], keg->name);
+		keg->free_items++;
+		keg_rebin(keg, s);
+	}
+	list = detach_idle(keg, 1 + keg->slabs / IDLE_PART);
+	lock_drop(&keg->lock);
+	return list;
+}
+
+void
+keg_give_late(struct keg *keg, void *item)
+{
+	struct slab *s = pagemap_header(pagemap_find(item));
+	uint32_t i = slab_index(s, &keg->layout, item);
+
+	/* seq_cst, pairs with slab_is_idle(): the item is not free yet. */
+	atomic_fetch_add_explicit(&s->pins, 1, memory_order_seq_cst);
+	/* release, pairs with slab_merge(): what was done to the item. */
+	atomic_fetch_or_explicit(
+	    &slab_late_bits(s, &keg->layout)[i / BITS_PER_WORD],
+	    UINT64_C(1) << (i % BITS_PER_WORD), memory_order_seq_cst);
+	keg_list(keg, s);
+	atomic_fetch_sub_explicit(&s->pins, 1, memory_order_seq_cst);
+}
+
+void
+keg_return(struct keg *keg, void **items, size_t count, const char *function)
+{
+	struct slab *list;
+
+	if (count == 0)
+		return;
+	if (!gate_enter()) {
+		for (size_t i = 0; i < count; i++)
+			keg_give_late(keg, items[i]);
+		return;
+	}
+	list = keg_give(keg, items, count, function);
+	gate_leave();
+	keg_dispose(keg, list);
+}
+
+bool
+keg_prealloc(struct keg *keg, int wait)
+{
+	atomic_store_explicit(&keg->used, true, memory_order_relaxed);
+	return keg_grow(keg, wait, true);
+}
+
+bool
+keg_is_complete(struct keg *keg)
+{
+	return keg->frozen ||
+	       (keg->items_max != 0 && __atomic_load_n(&keg->items,
+					   __ATOMIC_RELAXED) >= keg->items_max);
+}
+
+struct slab *
+keg_trim(struct keg *keg, bool all)
+{
+	struct slab *list = NULL;
+
+	if (!gate_enter())
+		return NULL;
+	lock_take(&keg->lock);
+	keg_adopt_all(keg);
+	list = detach_idle(keg, all ? 0 : 1 + keg->slabs / IDLE_PART);
+	lock_drop(&keg->lock);
+	gate_leave();
+	return list;
+}
+
+/* What is about to write a header is done in no time. */
+struct slab *
+keg_stop(struct keg *keg)
+{
+	struct slab *list = NULL;
+	struct slab *s;
+
+	for (;;) {
+		if (!gate_enter()) {
+			port_yield();
+			continue;
+		}
+		lock_take(&keg->lock);
+		keg_adopt_all(keg);
+		while ((s = keg->bins[BIN_IDLE]) != NULL && slab_is_idle(s)) {
+			keg_unlink(keg, s);
+			keg->slabs--;
+			keg->free_items -= s->limit;
+			s->next = list;
+			list = s;
+		}
+		lock_drop(&keg->lock);
+		gate_leave();
+		if (s == NULL)
+			return list;
+		port_yield();
+	}
+}
+
+size_t
+keg_out(struct keg *keg)
+{
+	size_t out;
+
+	if (!gate_enter())
+		return SIZE_MAX;
+	lock_take(&keg->lock);
+	keg_adopt_all(keg);
+	out = __atomic_load_n(&keg->items, __ATOMIC_RELAXED) - keg->free_items;
+	lock_drop(&keg->lock);
+	gate_leave();
+	return out;
+}
+
+/* Read without the lock: a statistic must not wait for it in a handler. */
+void
+keg_read(struct keg *keg, size_t *free_items, size_t *bytes)
+{
+	*free_items = __atomic_load_n(&keg->free_items, __ATOMIC_RELAXED);
+	*bytes = __atomic_load_n(&keg->slabs, __ATOMIC_RELAXED) *
+		 keg->layout.slab_bytes;
+}
+
+struct slab *
+keg_slab_of(const void *address, bool *inside)
+{
+	pagemap_entry entry = pagemap_find(address);
+	struct slab *s = pagemap_header(entry);
+
+	*inside = false;
+	if (entry == 0 || s->kind != PAGEMAP_SLAB)
+		return NULL;
+	*inside = true;
+	if (slab_index(s, &s->keg->layout, address) >= s->limit)
+		return NULL;
+	return s;
+}

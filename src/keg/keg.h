@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * keg - all slabs of one shape
+ *
+ * Why it is here.  A zone's caches must be filled from somewhere and drained
+ * to somewhere: to the slabs, fullest first, so that the emptiest ones become
+ * empty and can leave.
+ *
+ *	idle <-> bin 1 <-> ... <-> bin 8 <-> full (on no list)
+ *	  |      emptiest          fullest
+ *	  v dispose: fini, then back to the supplier
+ *
+ * Growing takes memory, header and map entries with no lock held, runs no
+ * callback until it holds nothing, and links the slab last.  Who is refused by
+ * the gate does the same with emergency memory:
+ *
+ *	take   claims an item of the keg's emergency slab with one atomic add
+ *	free   sets a late bit and lists the slab
+ *	link   lists the slab
+ * and the next holder of the lock adopts what is listed.
+ *
+ * What holds.
+ *   1. items = sum of limit over slabs; free_items = sum of free_count over
+ *      adopted slabs.
+ *   2. init and fini run with no lock held and outside the gate.
+ *   3. A slab is disposed of only when idle, with no claimer inside
+ *      keg_take() and nobody about to write its header.
+ *
+ * Locks.  One for each keg.
+ * What it may touch.  base port lock pagemap meta supply slab.
+ */
+#ifndef KEG_KEG_H
+#define KEG_KEG_H
+
+#include <uma/uma.h>
+
+#include "base/base.h"
+#include "lock/lock.h"
+#include "slab/slab.h"
+#include "supply/supply.h"
+
+#define KEG_BINS 10u /* idle, eight by fullness, full */
+
+struct keg {
+	struct lock lock;
+	uint32_t id;
+	struct slab_layout layout;
+	struct slab *bins[KEG_BINS];
+	size_t items;
+	size_t items_max; /* 0: no limit */
+	size_t free_items;
+	size_t slabs;
+	size_t idle;
+	size_t populate_bytes; /* backed at a time; doubles */
+	bool raw;              /* slabs have raw bits: there is init or fini */
+	bool back;             /* items are backed before they leave */
+	bool nofree;
+	bool frozen;       /* never grows again */
+	bool boot;         /* started before the system was open */
+	_Atomic bool used; /* something was taken or made */
+	uma_init init;
+	uma_fini fini;
+	uma_alloc allocf;
+	uma_free freef;
+	struct uma_zone *zone; /* for allocf */
+	const char *name;      /* for crimes */
+	char *object;          /* all of its memory, mapped from an object */
+	size_t object_bytes;
+	size_t object_at;                 /* bytes of it in slabs */
+	_Atomic(struct slab *) late;      /* listed slabs */
+	_Atomic(struct slab *) emergency; /* whose items can be claimed */
+	_Atomic uint32_t claimers;
+	_Atomic uint64_t emergencies;
+};
+
+/* Start a keg in zeroed memory. */
+void keg_start(struct keg *keg, size_t item_bytes, size_t align);
+
+/*
+ * Take up to `want` items, initialised and backed; grows if there are none.
+ *
+ * Returns:  how many; 0 without memory or at the limit.
+ * Context:  outside the gate, or nested in it; runs init.
+ */
+size_t keg_take(struct keg *keg, void **out, size_t want, int wait);
+
+/*
+ * Give items back.  Every one belongs to this keg; one that is free already
+ * is a crime named after `function`.
+ *
+ * Returns:  slabs to keg_dispose() of after leaving the gate.
+ * Context:  inside the gate.
+ */
+UMA_NODISCARD struct slab *keg_give(
+    struct keg *keg, void **items, size_t count, const char *function);
+
+/* Give one back without a lock, from anywhere. */
+void keg_give_late(struct keg *keg, void *item);
+
+/* keg_give() and all that goes with it, from anywhere. */
+void keg_return(
+    struct keg *keg, void **items, size_t count, const char *function);
+
+/* Run fini on detached slabs and give their memory back.  Outside the gate. */
+void keg_dispose(struct keg *keg, struct slab *list);
+
+/* One more slab, all its items ready.  False without memory or at the limit. */
+UMA_NODISCARD bool keg_prealloc(struct keg *keg, int wait);
+
+/* Whether the keg can never have more items than it has. */
+bool keg_is_complete(struct keg *keg);
+
+/* Detach idle slabs, all of them or those beyond the usual reserve. */
+UMA_NODISCARD struct slab *keg_trim(struct keg *keg, bool all);
+
+/*
+ * Detach every slab of a keg with nothing out, for its end: NOFREE and boot
+ * memory too.  Outside the gate.
+ */
+UMA_NODISCARD struct slab *keg_stop(struct keg *keg);
+
+/* Items that are out; SIZE_MAX when the gate refuses. */
+size_t keg_out(struct keg *keg);
+
+/* Free items in slabs, and bytes of slabs, for statistics. */
+void keg_read(struct keg *keg, size_t *free_items, size_t *bytes);
+
+/*
+ * Whose an address is: the slab of any keg where an item starts, or NULL.
+ * `inside`: the address is inside a slab, though no item starts there.
+ */
+struct slab *keg_slab_of(const void *address, bool *inside);
+
+#endif /* KEG_KEG_H */

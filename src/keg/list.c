@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which slab is on which list: see keg.h. */
+#include "keg/inner.h"
+
+static unsigned
+bin_of(const struct slab *s)
+{
+	uint32_t used = s->limit - s->free_count;
+
+	if (used == 0)
+		return BIN_IDLE;
+	if (s->free_count == 0)
+		return BIN_FULL;
+	return 1 + (unsigned)((uint64_t)used * (BIN_FULL - 1) / s->limit);
+}
+
+void
+keg_unlink(struct keg *keg, struct slab *s)
+{
+	if (s->bin == BIN_IDLE)
+		keg->idle--;
+	if (s->prev != NULL)
+		s->prev->next = s->next;
+	else if (keg->bins[s->bin] == s)
+		keg->bins[s->bin] = s->next;
+	if (s->next != NULL)
+		s->next->prev = s->prev;
+	s->next = NULL;
+	s->prev = NULL;
+}
+
+/* Full slabs are on no list. */
+static void
+link_in(struct keg *keg, struct slab *s, unsigned bin)
+{
+	s->bin = (uint8_t)bin;
+	s->prev = NULL;
+	s->next = NULL;
+	if (bin == BIN_IDLE)
+		keg->idle++;
+	if (bin == BIN_FULL)
+		return;
+	s->next = keg->bins[bin];
+	if (s->next != NULL)
+		s->next->prev = s;
+	keg->bins[bin] = s;
+}
+
+void
+keg_rebin(struct keg *keg, struct slab *s)
+{
+	unsigned bin = bin_of(s);
+
+	if (bin == s->bin)
+		return;
+	keg_unlink(keg, s);
+	link_in(keg, s, bin);
+}
+
+/* Count a slab in that is linked for the first time; merge its late frees. */
+void
+keg_adopt(struct keg *keg, struct slab *s)
+{
+	uint32_t free_count;
+	void *twice;
+
+	if (s->bin == BIN_UNLINKED) {
+		slab_close_claims(s, &keg->layout, keg->raw);
+		keg->slabs++;
+		keg->free_items += s->free_count;
+		link_in(keg, s, bin_of(s));
+	}
+	free_count = s->free_count;
+	slab_merge(s, &keg->layout, &twice);
+	if (twice != NULL)
+		uma_crime("uma_zfree", "double free", twice, keg->name);
+	keg->free_items += s->free_count - free_count;
+	keg_rebin(keg, s);
+}
+
+void
+keg_adopt_all(struct keg *keg)
+{
+	struct slab *s;
+	struct slab *next;
+
+	/* relaxed: a hint; the exchanges order. */
+	if (likely(atomic_load_explicit(&keg->late, memory_order_relaxed) ==
+		       NULL &&
+		   atomic_load_explicit(
+		       &keg->emergency, memory_order_relaxed) == NULL))
+		return;
+	/* acquire, pairs with keg_take()'s publishing of the slab. */
+	s = atomic_exchange_explicit(
+	    &keg->emergency, NULL, memory_order_acq_rel);
+	if (s != NULL)
+		keg_adopt(keg, s);
+	/* acquire, pairs with keg_list(). */
+	s = atomic_exchange_explicit(&keg->late, NULL, memory_order_acquire);
+	for (; s != NULL; s = next) {
+		next = s->late_next;
+		/*
+		 * seq_cst, pairs with the exchange in keg_list(): who finds it
+		 * set has set its late bit before, and we merge after this.
+		 */
+		atomic_store_explicit(&s->listed, 0, memory_order_seq_cst);
+		keg_adopt(keg, s);
+	}
+}
+
+void
+keg_list(struct keg *keg, struct slab *s)
+{
+	/* seq_cst: see keg_adopt_all(). */
+	if (atomic_exchange_explicit(&s->listed, 1, memory_order_seq_cst) != 0)
+		return;
+	s->late_next = atomic_load_explicit(&keg->late, memory_order_relaxed);
+	/* release: publishes the slab and its link. */
+	while (!atomic_compare_exchange_weak_explicit(&keg->late, &s->late_next,
+	    s, memory_order_release, memory_order_relaxed))
+		;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lock/lock.h"
+
+#include "port/port.h"
+
+/* Where a thread stands: port_self()->gate. */
+enum { OUTSIDE, ENTERING, INSIDE, LEAVING };
+
+/*
+ * How many threads are inside, spread over cells by thread so that CPUs do
+ * not share a line.  Signed: a cell may be negative for a thread that entered
+ * through one and a sum is what counts.
+ */
+#define CELLS 64
+
+static struct {
+	alignas(CACHE_LINE) _Atomic int32_t inside;
+} cells[CELLS];
+
+/* Forks under way in the whole process. */
+static _Atomic uint32_t forks;
+
+static _Atomic int32_t *
+my_cell(void)
+{
+	/* Thread pointers are pages apart: the middle bits tell them apart. */
+	uint64_t mixed =
+	    (uint64_t)port_thread_id() * UINT64_C(0x9E3779B97F4A7C15);
+
+	return &cells[mixed >> 58].inside;
+}
+
+bool
+gate_enter(void)
+{
+	struct port_self *self = port_self();
+
+	if (self->gate != OUTSIDE)
+		return false;
+	self->gate = ENTERING;
+	atomic_signal_fence(memory_order_seq_cst);
+	/*
+	 * seq_cst, pairs with the same in gate_fork_prepare(): either the
+	 * forker sees this thread inside, or this thread sees the fork.
+	 */
+	atomic_fetch_add_explicit(my_cell(), 1, memory_order_seq_cst);
+	self->gate = INSIDE;
+	if (likely(atomic_load_explicit(&forks, memory_order_seq_cst) ==
+		   self->forks))
+		return true;
+	gate_leave();
+	return false;
+}
+
+void
+gate_leave(void)
+{
+	struct port_self *self = port_self();
+
+	UMA_ASSERT(self->gate == INSIDE);
+	self->gate = LEAVING;
+	atomic_signal_fence(memory_order_seq_cst);
+	/* release, pairs with the load in inside(): all done is seen. */
+	atomic_fetch_sub_explicit(my_cell(), 1, memory_order_release);
+	atomic_signal_fence(memory_order_seq_cst);
+	self->gate = OUTSIDE;
+}
+
+bool
+gate_forking(void)
+{
+	/* relaxed: a hint; gate_enter() decides. */
+	return atomic_load_explicit(&forks, memory_order_relaxed) !=
+	       port_self()->forks;
+}
+
+static int32_t
+inside(void)
+{
+	int32_t sum = 0;
+
+	for (unsigned i = 0; i < CELLS; i++)
+		/* seq_cst, pairs with the add in gate_enter(). */
+		sum += atomic_load_explicit(
+		    &cells[i].inside, memory_order_seq_cst);
+	return sum;
+}
+
+/*
+ * Wait until nobody else is inside.  A handler that forks may have
+ * interrupted its own thread inside, or in the one instruction between two
+ * states, where it cannot tell whether it is counted: then it allows for one.
+ */
+void
+gate_fork_prepare(void)
+{
+	struct port_self *self = port_self();
+	int32_t own = self->gate == OUTSIDE ? 0 : 1;
+
+	self->forks++;
+	/* seq_cst, pairs with the load in gate_enter(). */
+	atomic_fetch_add_explicit(&forks, 1, memory_order_seq_cst);
+	while (inside() > own)
+		port_yield();
+}
+
+void
+gate_fork_parent(void)
+{
+	port_self()->forks--;
+	/* release: what the forker did is seen by who enters next. */
+	atomic_fetch_sub_explicit(&forks, 1, memory_order_release);
+}
+
+/*
+ * Only this thread is left.  Others may have been caught in the moment of
+ * being counted and refused; those counts go.
+ */
+void
+gate_fork_child(void)
+{
+	struct port_self *self = port_self();
+
+	for (unsigned i = 0; i < CELLS; i++)
+		/* relaxed: there is one thread. */
+		atomic_store_explicit(
+		    &cells[i].inside, 0, memory_order_relaxed);
+	if (self->gate == INSIDE)
+		atomic_store_explicit(my_cell(), 1, memory_order_relaxed);
+	self->forks--;
+	atomic_store_explicit(&forks, self->forks, memory_order_relaxed);
+}

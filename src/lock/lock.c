@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lock/lock.h"
+
+#include "port/port.h"
+
+enum { FREE, HELD, WAITED };
+
+#define SPINS 100
+
+void
+lock_take(struct lock *l) UMA_UNCHECKED_LOCKS
+{
+	for (unsigned spin = 0; spin < SPINS; spin++) {
+		uint32_t was = FREE;
+
+		/* acquire, pairs with the release exchange in lock_drop(). */
+		if (atomic_compare_exchange_weak_explicit(&l->word, &was, HELD,
+			memory_order_acquire, memory_order_relaxed))
+			return;
+		arch_relax();
+	}
+	/* acquire, as above; from here on the word says that somebody waits. */
+	while (atomic_exchange_explicit(
+		   &l->word, WAITED, memory_order_acquire) != FREE)
+		port_wait(&l->word, WAITED, 0);
+}
+
+void
+lock_drop(struct lock *l) UMA_UNCHECKED_LOCKS
+{
+	/* release, pairs with the acquires in lock_take(). */
+	uint32_t was =
+	    atomic_exchange_explicit(&l->word, FREE, memory_order_release);
+
+	UMA_ASSERT(was != FREE);
+	if (was == WAITED)
+		port_wake(&l->word, 1);
+}

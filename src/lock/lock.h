@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * lock - mutual exclusion, and the gate that keeps it harmless
+ *
+ * Why it is here.  A malloc is called inside signal handlers, and fork copies
+ * a process while other threads are anywhere.  Waiting for a lock is wrong in
+ * both: the handler may wait for the thread it interrupted, and an allocating
+ * thread may wait for the forker who waits for a stdio lock of that thread.
+ *
+ * So every path that takes a lock or owns a per-CPU record stands inside the
+ * gate, and the gate lets nobody in
+ *	- who interrupted a thread that is inside (a signal handler), or
+ *	- while another thread's fork is under way.
+ * Who is not let in goes to the emergency source, which takes no lock at all.
+ *
+ *	gate_enter() -> true    locks may be taken; gate_leave() soon
+ *	             -> false   lock-free means only
+ *
+ * What holds.
+ *   1. Inside the gate nothing waits for anything but other threads inside:
+ *      no user callback, no sleep, no fork.
+ *   2. When fork copies the process nobody else is inside: in the child every
+ *      lock is free and every structure is whole.
+ *   3. A thread forking from a handler that interrupted its own stay inside is
+ *      still inside in the child, returns there and leaves as usual.
+ *
+ * Lock order, outermost first: seize (percpu), zone, depot, keg, supply, meta,
+ * percpu chunks.
+ *
+ * What it may touch.  base port.
+ */
+#ifndef LOCK_LOCK_H
+#define LOCK_LOCK_H
+
+#include "base/base.h"
+
+struct UMA_LOCKABLE("lock") lock {
+	_Atomic uint32_t word; /* 0 free, 1 held, 2 held and waited for */
+};
+
+/* Context: inside the gate (but for the tests of this room). */
+void lock_take(struct lock *l) UMA_ACQUIRES(l);
+void lock_drop(struct lock *l) UMA_RELEASES(l);
+
+/*
+ * Enter the gate.
+ *
+ * Returns:  false when this thread must not wait for locks now.
+ * Context:  any thread, any signal handler.
+ * Cost:     two atomic adds on a line of one of 64 cells, for the pair.
+ */
+UMA_NODISCARD bool gate_enter(void);
+void gate_leave(void);
+
+/* Whether a fork other than this thread's own is under way. */
+bool gate_forking(void);
+
+/* The three fork handlers. */
+void gate_fork_prepare(void);
+void gate_fork_parent(void);
+void gate_fork_child(void);
+
+#endif /* LOCK_LOCK_H */

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "meta/meta.h"
+
+#include "lock/lock.h"
+#include "port/port.h"
+
+#define CLASS_MIN_BITS 5u
+#define CLASS_MAX_BITS 12u
+#define CLASSES        (CLASS_MAX_BITS - CLASS_MIN_BITS + 1)
+#define CLASS_MAX      ((size_t)1 << CLASS_MAX_BITS)
+
+/* The arena grows by this much address space, then by twice as much ... */
+#define ARENA_MIN ((size_t)256 << 10)
+#define ARENA_MAX ((size_t)4 << 20)
+
+struct free_object {
+	struct free_object *next;
+};
+
+static struct {
+	struct lock lock;
+	struct free_object *free[CLASSES];
+	char *at; /* the arena's unused part */
+	char *end;
+	size_t arena_bytes;
+	bool closed; /* boot: the system may not be asked yet */
+	_Atomic size_t bytes;
+	/* Given back without the lock; pushed one by one, taken all at once. */
+	_Atomic(struct free_object *) late[CLASSES];
+} meta;
+
+static unsigned
+class_of(size_t bytes)
+{
+	unsigned bits = bytes <= 1 ? 0 : highest_bit(bytes - 1) + 1;
+
+	return bits < CLASS_MIN_BITS ? 0 : bits - CLASS_MIN_BITS;
+}
+
+static void
+clear(void *object, size_t bytes)
+{
+	__builtin_memset(object, 0, bytes);
+}
+
+size_t
+meta_room(size_t bytes)
+{
+	if (bytes > CLASS_MAX)
+		return round_up(bytes, port_page_bytes());
+	return (size_t)1 << (class_of(bytes) + CLASS_MIN_BITS);
+}
+
+static void
+count_bytes(size_t bytes)
+{
+	/* relaxed: a statistic. */
+	atomic_fetch_add_explicit(&meta.bytes, bytes, memory_order_relaxed);
+}
+
+/* Fresh zeroed memory, straight from the system. */
+static void *
+map(size_t bytes, size_t align)
+{
+	void *memory = port_map(bytes, align);
+
+	if (memory == NULL)
+		return NULL;
+	count_bytes(bytes);
+	port_name(memory, bytes, "uma:meta");
+	return memory;
+}
+
+static bool
+grow(void)
+{
+	size_t bytes = meta.arena_bytes;
+	void *memory = NULL;
+
+	if (meta.closed)
+		return false;
+	if (bytes == 0)
+		bytes = ARENA_MIN;
+	for (; memory == NULL && bytes >= CLASS_MAX; bytes /= 2)
+		memory = map(bytes, CLASS_MAX);
+	if (memory == NULL)
+		return false;
+	bytes *= 2; /* as the loop left it */
+	meta.at = memory;
+	meta.end = meta.at + bytes;
+	meta.arena_bytes = min_size(2 * bytes, ARENA_MAX);
+	return true;
+}
+
+/* Cut an object off the arena.  What alignment skips is lost. */
+static void *
+cut(size_t bytes, size_t align)
+{
+	char *at = (char *)round_up((uintptr_t)meta.at, align);
+
+	if (meta.at == NULL || at > meta.end ||
+	    (size_t)(meta.end - at) < bytes) {
+		if (!grow())
+			return NULL;
+		at = (char *)round_up((uintptr_t)meta.at, align);
+		if ((size_t)(meta.end - at) < bytes)
+			return NULL;
+	}
+	meta.at = at + bytes;
+	return at;
+}
+
+static struct free_object *
+take_listed(unsigned class)
+{
+	struct free_object *object = meta.free[class];
+
+	if (object == NULL)
+		/* acquire, pairs with the push in give_late(). */
+		object = atomic_exchange_explicit(
+		    &meta.late[class], NULL, memory_order_acquire);
+	if (object != NULL)
+		meta.free[class] = object->next;
+	return object;
+}
+
+void *
+meta_take(size_t bytes, enum meta_how how)
+{
+	unsigned class = class_of(bytes);
+	size_t room = meta_room(bytes);
+	void *object;
+
+	if (how == META_EMERGENCY)
+		return map(
+		    round_up(room, port_page_bytes()), port_page_bytes());
+	if (bytes > CLASS_MAX && !meta.closed)
+		return map(room, port_page_bytes());
+	lock_take(&meta.lock);
+	object = bytes > CLASS_MAX ? NULL : take_listed(class);
+	if (object == NULL)
+		object = cut(room, min_size(room, CLASS_MAX));
+	lock_drop(&meta.lock);
+	if (object != NULL)
+		clear(object, room);
+	return object;
+}
+
+static void
+give_late(struct free_object *object, unsigned class)
+{
+	/* relaxed: the exchange below publishes. */
+	object->next =
+	    atomic_load_explicit(&meta.late[class], memory_order_relaxed);
+	/* release, pairs with take_listed(). */
+	while (!atomic_compare_exchange_weak_explicit(&meta.late[class],
+	    &object->next, object, memory_order_release, memory_order_relaxed))
+		;
+}
+
+void
+meta_give(void *memory, size_t bytes, enum meta_how how)
+{
+	struct free_object *object = memory;
+	unsigned class = class_of(bytes);
+
+	UMA_ASSERT(bytes <= CLASS_MAX);
+	if (how == META_EMERGENCY) {
+		give_late(object, class);
+		return;
+	}
+	lock_take(&meta.lock);
+	object->next = meta.free[class];
+	meta.free[class] = object;
+	lock_drop(&meta.lock);
+}
+
+void
+meta_boot(void *memory, size_t bytes)
+{
+	clear(memory, bytes);
+	meta.at = memory;
+	meta.end = meta.at + bytes;
+	meta.closed = true;
+	count_bytes(bytes);
+}
+
+void
+meta_open(void)
+{
+	meta.closed = false;
+}
+
+size_t
+meta_bytes(void)
+{
+	return atomic_load_explicit(&meta.bytes, memory_order_relaxed);
+}

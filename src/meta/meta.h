@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * meta - the library's own memory
+ *
+ * Why it is here.  Headers, buckets and zones must not come from zones: that
+ * would be a circle.  Here is a plain allocator of powers of two for them.
+ *
+ *	32 64 128 ... 4096     a free list each, cut from an arena
+ *	above                  whole pages of their own, never given back
+ *
+ * What holds.
+ *   1. An object is aligned to its size (a page for larger ones), and zeroed
+ *      when handed out.
+ *   2. Memory once used for an object stays mapped for ever and is used for
+ *      objects of that class only: a stale pointer reads an object.
+ *   3. META_EMERGENCY takes no lock: for those whom the gate refuses.
+ *
+ * Locks.  One, above percpu's in the order of lock.h.
+ * What it may touch.  base port lock.
+ */
+#ifndef META_META_H
+#define META_META_H
+
+#include "base/base.h"
+
+enum meta_how { META_NORMAL, META_EMERGENCY };
+
+/*
+ * Returns:  zeroed memory, or NULL.
+ * Context:  META_NORMAL inside the gate; META_EMERGENCY anywhere.
+ */
+void *meta_take(size_t bytes, enum meta_how how);
+
+/* `bytes` as asked when taken. */
+void meta_give(void *object, size_t bytes, enum meta_how how);
+
+/* What meta_take(bytes) really gives. */
+size_t meta_room(size_t bytes);
+
+/* Boot memory to cut from until the system may be asked. */
+void meta_boot(void *memory, size_t bytes);
+void meta_open(void);
+
+/* Bytes taken from the system or from boot memory. */
+size_t meta_bytes(void);
+
+#endif /* META_META_H */

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owning, seizing and reading records: see percpu.h. */
+#include "percpu/chunk.h"
+#include "percpu/percpu.h"
+
+#define OWNED  (UINT64_C(1) << 63)
+#define CLOSED (OWNED | UINT64_C(1) << 16)
+
+/* Aborts are rare; a debugger that steps causes one each time. */
+#define OWN_TRIES 16
+
+struct arch_rseq uma_rseq;
+enum percpu_mode percpu_mode;
+struct lock percpu_seize_lock;
+
+static enum port_rseq_kind kind;
+
+bool
+percpu_start(bool generic)
+{
+	bool all_cpus;
+
+	kind = port_rseq(&uma_rseq.area, &uma_rseq.index);
+	if (!percpu_chunks_start(&all_cpus))
+		return false;
+	if (generic || !all_cpus || !ARCH_HAS_RSEQ)
+		kind = PORT_RSEQ_NONE;
+	return true;
+}
+
+void
+percpu_open(void)
+{
+	percpu_mode = kind == PORT_RSEQ_NONE ? PERCPU_GENERIC : PERCPU_RSEQ;
+}
+
+int
+percpu_kind(void)
+{
+	return (int)kind;
+}
+
+void
+percpu_fork_child(void)
+{
+	struct arch_rseq same;
+
+	if (percpu_mode == PERCPU_RSEQ)
+		(void)port_rseq(&same.area, &same.index);
+}
+
+static bool
+is_owned(uint64_t word)
+{
+	return (word & OWNED) != 0 && (word & 0xffff) == 0;
+}
+
+static uint64_t
+my_token(void)
+{
+	/* A thread's number has 47 bits and is a multiple of two at least. */
+	return OWNED | (uint64_t)port_thread_id() << 16;
+}
+
+static struct cache *
+own_generic(uintptr_t caches, uint64_t *word)
+{
+	uint64_t mixed =
+	    (uint64_t)port_thread_id() * UINT64_C(0x9E3779B97F4A7C15);
+	unsigned slot = (unsigned)((mixed >> 32) % percpu_slots());
+	struct cache *c = percpu_record(caches, slot);
+	/* relaxed: the exchange below orders. */
+	uint64_t was = atomic_load_explicit(&c->word, memory_order_relaxed);
+
+	while (!is_owned(was)) {
+		/* acquire, pairs with percpu_release(). */
+		if (atomic_compare_exchange_weak_explicit(&c->word, &was,
+			my_token(), memory_order_acquire,
+			memory_order_relaxed)) {
+			*word = was;
+			return c;
+		}
+	}
+	return NULL;
+}
+
+static struct cache *
+own_rseq(uintptr_t caches, uint64_t *word)
+{
+	uintptr_t record;
+
+	for (unsigned tries = 0; tries < OWN_TRIES; tries++) {
+		if (arch_own(caches, &uma_rseq, my_token(), &record, word))
+			return (struct cache *)record;
+	}
+	return NULL;
+}
+
+static void
+fold(struct cache *c, uint64_t word)
+{
+	percpu_add(&c->allocs, WORD_ALLOCS(word));
+}
+
+struct cache *
+percpu_own(uintptr_t caches, uint64_t *word)
+{
+	struct cache *c = percpu_mode == PERCPU_RSEQ
+			      ? own_rseq(caches, word)
+			      : own_generic(caches, word);
+
+	if (c == NULL)
+		return NULL;
+	percpu_saw(caches, c);
+	fold(c, *word);
+	return c;
+}
+
+void
+percpu_close(struct cache *c)
+{
+	/* release, pairs with the exchange in mark(). */
+	atomic_store_explicit(&c->word, CLOSED, memory_order_release);
+}
+
+void
+percpu_reopen(struct cache *c)
+{
+	/* relaxed: closed stays closed while the seize lock is held. */
+	if (atomic_load_explicit(&c->word, memory_order_relaxed) == CLOSED)
+		percpu_release(c, 0, 0);
+}
+
+/* Put this thread's mark on a record.  Waits for a local owner to finish. */
+static uint64_t
+mark(struct cache *c, uint64_t token)
+{
+	for (;;) {
+		/* relaxed: the exchange orders. */
+		uint64_t was =
+		    atomic_load_explicit(&c->word, memory_order_relaxed);
+
+		if (was == token)
+			return token;
+		if (is_owned(was) && was != CLOSED) {
+			port_yield();
+			continue;
+		}
+		/* acquire, pairs with percpu_release() and percpu_close(). */
+		if (atomic_compare_exchange_strong_explicit(&c->word, &was,
+			token, memory_order_acquire, memory_order_relaxed))
+			return was;
+	}
+}
+
+/* Take the marks off that are still there; a lost one is live already. */
+static void
+unmark(
+    struct cache **records, const uint64_t *words, size_t count, uint64_t token)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint64_t was = token;
+
+		/* release: as it was. */
+		atomic_compare_exchange_strong_explicit(&records[i]->word, &was,
+		    words[i], memory_order_release, memory_order_relaxed);
+	}
+}
+
+/*
+ * A sequence that read the live word before our mark may still commit over
+ * it, until the barrier has aborted it.  After the barrier the mark is either
+ * still there, and then the word it replaced was the last one; or it is gone,
+ * and we try again with what is there now.
+ */
+bool
+percpu_seize(struct cache **records, uint64_t *words, size_t count)
+{
+	uint64_t token = my_token();
+	size_t lost;
+
+	for (size_t i = 0; i < count; i++)
+		words[i] = mark(records[i], token);
+	do {
+		if (percpu_mode == PERCPU_RSEQ && !port_rseq_barrier()) {
+			unmark(records, words, count, token);
+			return false;
+		}
+		lost = 0;
+		for (size_t i = 0; i < count; i++) {
+			uint64_t was = mark(records[i], token);
+
+			if (was != token) {
+				words[i] = was;
+				lost++;
+			}
+		}
+	} while (lost != 0);
+	for (size_t i = 0; i < count; i++) {
+		if (words[i] == CLOSED)
+			words[i] = 0;
+		fold(records[i], words[i]);
+	}
+	return true;
+}
+
+/*
+ * Read once.  The numbers belong together if the word held still: an owner in
+ * between would have reset its allocs.  False when they may not.
+ */
+static bool
+read_once(struct cache *c, struct percpu_reading *out)
+{
+	/* acquire: what follows is not read before. */
+	uint64_t word = atomic_load_explicit(&c->word, memory_order_acquire);
+	uint64_t live = is_owned(word) ? 0 : word;
+	uint64_t spare =
+	    atomic_load_explicit(&c->spare_count, memory_order_relaxed);
+	int64_t moved = atomic_load_explicit(&c->moved, memory_order_relaxed);
+
+	out->misses = atomic_load_explicit(&c->misses, memory_order_relaxed);
+	out->allocs = atomic_load_explicit(&c->allocs, memory_order_relaxed) +
+		      WORD_ALLOCS(live);
+	out->cached = WORD_COUNT(live) + spare;
+	out->frees = out->cached - (uint64_t)moved + out->allocs;
+	/* acquire: the readings above come before the one below. */
+	atomic_thread_fence(memory_order_acquire);
+	if (is_owned(word) && word != CLOSED)
+		return false;
+	return atomic_load_explicit(&c->word, memory_order_relaxed) == word;
+}
+
+/* An owner that takes very long is read as it stands. */
+void
+percpu_read(struct cache *c, struct percpu_reading *out)
+{
+	for (unsigned tries = 0; tries < 1000; tries++) {
+		if (read_once(c, out))
+			return;
+		port_yield();
+	}
+}

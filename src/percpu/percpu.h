@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * percpu - one record for each zone and CPU, and who may write it
+ *
+ * Why it is here.  A CPU's cache of a zone must be changed by a handful of
+ * instructions without a lock, and still be taken away from that CPU by
+ * anybody at any time, exactly.
+ *
+ *	chunk: slots of 64 KiB, one for each CPU; a record has the same offset
+ *	in each, so its address is caches + (cpu << 16)
+ *
+ *	CPU 0  [ head | A | B | C | ... ]
+ *	CPU 1  [ head | A | B | C | ... ]
+ *
+ * The word of a record is its state:
+ *
+ *	live    {count:8, capacity:8, allocs:48}; of the bucket at `slots`
+ *	owned   count = capacity = 0, top bit set, the owner's token between:
+ *	        both sequences miss with the tests they make anyway
+ *	closed  owned by nobody: the zone has turned its caches off
+ *
+ *	          own: committed sequence (rseq) or compare-and-swap (generic)
+ *	   live <------------------------------------------------> owned
+ *	          release: plain store
+ *	   live -> owned by another CPU: seize: compare-and-swap, then one
+ *	           membarrier for all, then look whether the mark is still there:
+ *	           a sequence that had read the old word may have overwritten it
+ *
+ * What holds.
+ *   1. Only the owner writes anything of a record but the word; a live word is
+ *      written by the sequences of its CPU and by a seizer's mark.
+ *   2. allocs counts pops since the record was last owned; owners fold it into
+ *      `allocs`.  Frees follow: frees = cached - moved + allocs.
+ *   3. Owners stand inside the gate, never wait for a seizer and never sleep:
+ *      a seizer may wait for them.  There is one seizer at a time.
+ *   4. A CPU that never owned a record of a chunk has all its records zero.
+ *
+ * Without rseq the same words are owned by compare-and-swap for each
+ * operation, in a slot chosen by thread.
+ *
+ * What it may touch.  base port lock.
+ */
+#ifndef PERCPU_PERCPU_H
+#define PERCPU_PERCPU_H
+
+#include "base/base.h"
+#include "lock/lock.h"
+#include "port/port.h"
+
+struct bucket;
+
+struct cache {
+	alignas(CACHE_LINE) _Atomic uint64_t word;
+	void **slots;         /* of the load bucket; arch.h reads it here */
+	struct bucket *spare; /* NULL, or a bucket of spare_count items */
+	_Atomic uint64_t allocs;
+	_Atomic int64_t
+	    moved; /* items put in less items taken out, in buckets */
+	_Atomic uint64_t misses;
+	_Atomic uint32_t spare_count;
+	_Atomic uint32_t padding;
+};
+_Static_assert(sizeof(struct cache) == CACHE_LINE, "one line");
+_Static_assert(offsetof(struct cache, slots) == 8, "arch.h reads it at +8");
+
+#define WORD_COUNT(w)    ((unsigned)((w)&0xff))
+#define WORD_CAPACITY(w) ((unsigned)((w) >> 8 & 0xff))
+#define WORD_ALLOCS(w)   ((w) >> 16)
+#define WORD_MAKE(count, capacity) \
+	((uint64_t)(count) | (uint64_t)(capacity) << 8)
+
+/* Read by the hit: hidden in the core, exported for libuma_malloc's copy. */
+extern struct arch_rseq uma_rseq UMA_EXPORT;
+
+/* Held by the one seizer. */
+extern struct lock percpu_seize_lock;
+
+enum percpu_mode { PERCPU_OFF, PERCPU_GENERIC, PERCPU_RSEQ };
+extern enum percpu_mode percpu_mode;
+
+/*
+ * Choose the mode.  `generic` asks for that one.  Returns false without
+ * address space for the records that always miss.
+ */
+bool percpu_start(bool generic);
+
+/* Open for business: until then percpu_mode is PERCPU_OFF. */
+void percpu_open(void);
+
+/* The mode as numbers for uma_stats. */
+int percpu_kind(void);
+unsigned percpu_slots(void);
+
+/* After fork in the child: the kernel's barrier must be asked for again. */
+void percpu_fork_child(void);
+
+/* Records that are all zero for ever: every sequence on them misses. */
+uintptr_t percpu_nothing(void);
+
+/*
+ * Take `count` (1 to 512) records with neighbouring offsets, zeroed.
+ *
+ * Returns:  the address of the first one for CPU 0; 0 without memory.
+ * Context:  inside the gate.
+ */
+uintptr_t percpu_take(unsigned count);
+
+/* Give one back.  Its records are owned or closed; they are zeroed. */
+void percpu_give(uintptr_t caches);
+
+/* The record of CPU `cpu`, and the next CPU from `cpu` on that used it. */
+UMA_FAST struct cache *
+percpu_record(uintptr_t caches, unsigned cpu)
+{
+	return (struct cache *)(caches + ((uintptr_t)cpu << ARCH_CPU_SHIFT));
+}
+
+unsigned percpu_next(uintptr_t caches, unsigned cpu);
+
+/* The hit.  `caches` may be percpu_nothing(). */
+UMA_FAST void *
+percpu_pop(uintptr_t caches)
+{
+	return arch_pop(caches, &uma_rseq);
+}
+
+UMA_FAST bool
+percpu_push(uintptr_t caches, void *item)
+{
+	return arch_push(caches, &uma_rseq, item);
+}
+
+/*
+ * Own the record of the CPU this runs on.
+ *
+ * Returns:  the record with its last live word in `word`, allocs folded; or
+ *           NULL when it is owned or closed, or sequences do not work here.
+ * Context:  inside the gate until percpu_release().
+ */
+struct cache *percpu_own(uintptr_t caches, uint64_t *word);
+
+/* Make it live again.  `slots` goes with the word. */
+UMA_FAST void
+percpu_release(struct cache *c, unsigned count, unsigned capacity)
+{
+	/* release, pairs with the load of the word in a sequence or an own. */
+	atomic_store_explicit(
+	    &c->word, WORD_MAKE(count, capacity), memory_order_release);
+}
+
+/* Make it closed: only percpu_seize() or percpu_reopen() gets it from there. */
+void percpu_close(struct cache *c);
+
+/* Make it live and empty if it is closed.  Needs the seize lock. */
+void percpu_reopen(struct cache *c) UMA_REQUIRES(&percpu_seize_lock);
+
+/*
+ * Own records of any CPUs, whatever runs there.  Closed ones are owned too.
+ *
+ * Needs:    the seize lock.
+ * Returns:  with all owned, the last live words in `words` (0 for a closed
+ *           record), allocs folded.  False, with nothing owned, when the
+ *           kernel refuses the barrier.
+ * Context:  inside the gate until each is released or closed.
+ * Cost:     one membarrier, and one more for each race lost.
+ */
+UMA_NODISCARD bool percpu_seize(struct cache **records, uint64_t *words,
+    size_t count) UMA_REQUIRES(&percpu_seize_lock);
+
+/* A consistent reading of one record for statistics. */
+struct percpu_reading {
+	uint64_t allocs;
+	uint64_t frees;
+	uint64_t cached;
+	uint64_t misses;
+};
+
+void percpu_read(struct cache *c, struct percpu_reading *out);
+
+/* One writer at a time, so a load and a store do; no locked instruction. */
+UMA_FAST void
+percpu_add(_Atomic uint64_t *n, uint64_t more)
+{
+	atomic_store_explicit(n,
+	    atomic_load_explicit(n, memory_order_relaxed) + more,
+	    memory_order_relaxed);
+}
+
+#endif /* PERCPU_PERCPU_H */

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * arch - the words that C cannot say, one folder for each kind of CPU
+ *
+ * Why it is here.  The hit of the per-CPU cache is a restartable sequence: the
+ * kernel guarantees that it runs to its one commit store without being
+ * preempted, migrated or interrupted by a signal, or starts afresh.  Only
+ * assembler can say that.
+ *
+ * A per-CPU record starts with
+ *	+0  word   {count:8, capacity:8, allocs:48}
+ *	+8  slots  the array of the bucket that count and capacity speak of
+ * and the record of CPU `i` is `caches + (i << ARCH_CPU_SHIFT)`.
+ *
+ *	pop:   fail if not registered; fail if count == 0
+ *	       item = slots[count - 1]; commit word + 2^16 - 1
+ *	push:  fail if not registered; fail if count == capacity
+ *	       fail if count > 0 and slots[count - 1] == item
+ *	       slots[count] = item; commit word + 1
+ *	own:   fail if not registered; fail if the word is owned
+ *	       commit word = token
+ *
+ * "Fail" leaves everything as it was; being aborted by the kernel is a failure
+ * like any other: the caller decides whether to try again, so that no loop
+ * here can live for ever under a debugger.  An empty bucket's slots[-1] is
+ * its header and equals no item.
+ *
+ * arch/generic has the same functions, which always fail.
+ */
+#ifndef PORT_ARCH_ARCH_H
+#define PORT_ARCH_ARCH_H
+
+#include "base/base.h"
+
+#define ARCH_CPU_SHIFT 16
+
+/* Where the thread's struct rseq and its index lie, from the thread pointer. */
+struct arch_rseq {
+	intptr_t area;
+	intptr_t index;
+};
+
+#if defined(__x86_64__)
+#include "port/arch/x86_64/cpu.h"
+#include "port/arch/x86_64/rseq.h"
+#else
+#include "port/arch/generic/cpu.h"
+#include "port/arch/generic/rseq.h"
+#endif
+
+#endif /* PORT_ARCH_ARCH_H */

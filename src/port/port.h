@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * port - all the core asks of the world
+ *
+ * A new system is one new folder that defines these functions and nothing
+ * more.  Sizes are bytes; addresses and sizes of memory calls are multiples of
+ * port_page_bytes().  No function sets errno (the Linux port saves it), calls
+ * malloc, or calls back into the library.  All are safe in a signal handler,
+ * but for those that say otherwise.
+ */
+#ifndef PORT_PORT_H
+#define PORT_PORT_H
+
+#include "base/base.h"
+#include "port/arch/arch.h"
+
+/* ---- memory ---- */
+
+/* The page size, a power of two from 4 KiB to 64 KiB. */
+size_t port_page_bytes(void);
+
+/* Bytes of address space the process may have; SIZE_MAX for no limit. */
+size_t port_address_limit(void);
+
+/*
+ * Reserve address space without access: costs no memory and no commit charge.
+ *
+ * Needs:    `align` a power of two.
+ * Returns:  the range, aligned, or NULL.
+ */
+void *port_reserve(size_t bytes, size_t align);
+
+/* Make part of a reservation readable and writable, zero-filled on demand. */
+bool port_commit(void *addr, size_t bytes);
+
+/* Reserve and commit in one step: fresh zeros.  NULL when refused. */
+void *port_map(size_t bytes, size_t align);
+
+/* Fresh zeros that can only be read.  Never charged as memory. */
+void *port_zeros(size_t bytes, size_t align);
+
+/* Give addresses back to the system: any page range of one or more mappings. */
+void port_unmap(void *addr, size_t bytes);
+
+/*
+ * Change the size of a range got from port_map(), moving it when need be.
+ * Needs:    `align` as for port_map(); kept across a move.
+ * Returns:  the range at its new place, or NULL with the old one untouched.
+ */
+void *port_remap(void *addr, size_t old_bytes, size_t bytes, size_t align);
+
+/* Back the range with physical pages now.  False when the system refuses. */
+bool port_populate(void *addr, size_t bytes);
+
+/*
+ * Keep the addresses, drop the contents.  True: the range reads as zeros
+ * afterwards.  False: it may hold anything.
+ */
+bool port_forget(void *addr, size_t bytes);
+
+/* Whether every page of the range is mapped. */
+bool port_mapped(const void *addr, size_t bytes);
+
+/* Ask for huge pages behind the range, or refuse them; a wish. */
+void port_huge(void *addr, size_t bytes, bool wanted);
+
+/* Name the range for the system's tools; a wish. */
+void port_name(void *addr, size_t bytes, const char *name);
+
+/* ---- backing objects ---- */
+
+/* An anonymous object of `bytes`; a descriptor, or -1. */
+int port_object_make(size_t bytes);
+
+/* Duplicate the descriptor if its file holds offset + bytes; else -1. */
+int port_object_hold(int fd, uint64_t offset, size_t bytes);
+
+/* Map a range of an object, shared; NULL when refused. */
+void *port_object_map(int fd, uint64_t offset, size_t bytes, size_t align);
+
+void port_object_drop(int fd);
+
+/* ---- threads ---- */
+
+/*
+ * What the library keeps of a thread.  Zero when a thread starts.  Only the
+ * thread itself, and signal handlers on top of it, read or write it.
+ */
+struct port_self {
+	unsigned gate;  /* lock room: where this thread stands, see gate.h */
+	unsigned forks; /* lock room: forks this thread has under way */
+};
+
+struct port_self *port_self(void);
+
+/*
+ * A number of this thread: not 0, the same for its whole life, of no other
+ * living thread, below 2^47.
+ */
+uintptr_t port_thread_id(void);
+
+/* Sleep while *word == expected, at most `timeout_ns` (0: no limit). */
+void port_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns);
+
+/* Wake up to `count` threads that sleep on `word`. */
+void port_wake(_Atomic uint32_t *word, int count);
+
+/* Let other threads run. */
+void port_yield(void);
+
+/* Sleep for about so long. */
+void port_sleep(uint64_t ns);
+
+/* A clock that never goes back. */
+uint64_t port_now_ns(void);
+
+/*
+ * Call these around every fork, the three in the usual places.  Once.
+ * Not for signal handlers.
+ */
+void port_at_fork(
+    void (*prepare)(void), void (*parent)(void), void (*child)(void));
+
+/* ---- CPUs ---- */
+
+/* One more than the highest index a CPU of this system can ever have. */
+unsigned port_cpu_slots(void);
+
+enum port_rseq_kind { PORT_RSEQ_NONE, PORT_RSEQ_CPU, PORT_RSEQ_CID };
+
+/*
+ * Whether restartable sequences can be trusted here, after a self-test.
+ *
+ * `area` is the offset of the thread's struct rseq from the thread pointer,
+ * `index` the offset of its 32-bit index (cpu_id or mm_cid).  With
+ * PORT_RSEQ_NONE both are the offset of harmless memory of the thread, as the
+ * hit writes a pointer to area + 8 even when it then misses.
+ */
+enum port_rseq_kind port_rseq(intptr_t *area, intptr_t *index);
+
+/*
+ * Whether sequences were seen to be aborted, by the barrier and by preemption:
+ * a proof for tests and tools, in a few time slices.  False: not proved.
+ * Starts threads, so it is not for signal handlers nor for start-up.
+ */
+bool port_rseq_selftest(void);
+
+/*
+ * Abort every restartable sequence that a thread of this process is in, and
+ * order memory between all of them and the caller.  False: not possible.
+ */
+bool port_rseq_barrier(void);
+
+/* Whether this thread's sequences are protected now (it may change). */
+bool port_rseq_live(void);
+
+/* ---- the rest ---- */
+
+/* The user's option string, or NULL.  NULL in privileged programs. */
+const char *port_options(void);
+
+/* Print to standard error, without waiting for a reader that is stuck. */
+void port_print(const char *text, size_t bytes);
+
+/* Write all of it to a descriptor; for statistics. */
+void port_write(int fd, const char *text, size_t bytes);
+
+/* End the process as a crash. */
+_Noreturn void port_abort(void);
+
+#endif /* PORT_PORT_H */

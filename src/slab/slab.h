@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * slab - one run of memory cut into items
+ *
+ * Why it is here.  How a slab is cut is arithmetic, and which of its items are
+ * free is a bitset: both can be checked by hand, so they live apart from lists,
+ * locks and callbacks.
+ *
+ *	base                                                     end
+ *	| lead | item 0 | item 1 | ...              | item n - 1 |
+ *
+ * Items end where the slab ends: the distance of an address from the end of
+ * its granule is a multiple of the stride exactly if an item starts there,
+ * which the free path tests with one multiplication.
+ *
+ * What holds.
+ *   1. The header is dense metadata elsewhere; nothing is written into a slab.
+ *   2. free bit set: the item is in the slab.  Clear: it is out, in a bucket
+ *      or a user's hand, or it is beyond `limit`.
+ *   3. raw bit set (kegs with init or fini only): the item has not seen init.
+ *   4. late bits are frees by those whom the gate refuses: atomic, merged into
+ *      the free bits by the next holder of the keg's lock.
+ *   5. Pages below base + ready are backed, unless the zone is PAGEABLE.
+ *
+ * Locks.  The keg's, for all but late, pins, listed and claim.
+ * What it may touch.  base, pagemap for the granule and the kinds.
+ */
+#ifndef SLAB_SLAB_H
+#define SLAB_SLAB_H
+
+#include "base/base.h"
+#include "pagemap/pagemap.h"
+
+struct keg;
+
+/* How the slabs of a keg are cut.  Decided once, then never changes. */
+struct slab_layout {
+	size_t item_bytes; /* as asked */
+	size_t stride;     /* from one item to the next, a multiple of 8 */
+	size_t align;
+	size_t slab_bytes;      /* whole granules */
+	size_t lead;            /* unused bytes at the start */
+	uint32_t items;         /* 1 or more */
+	uint32_t words;         /* of 64 items each */
+	uint64_t magic;         /* 2^64 / stride, rounded up */
+	uint64_t granule_magic; /* GRANULE * magic, modulo 2^64 */
+};
+
+#define SLAB_ITEM_MAX ((size_t)1 << 30)
+
+/*
+ * Choose how to cut slabs.  Pure: same answer for the same question.
+ *
+ * Needs:    item_bytes from 1 to SLAB_ITEM_MAX; align a power of two, at most
+ *           GRANULE.
+ * Returns:  one granule if that wastes at most one part in eight, else the
+ *           number of granules up to eight that wastes least; for items above
+ *           half of that one item.
+ */
+void slab_layout_choose(
+    struct slab_layout *layout, size_t item_bytes, size_t align);
+
+/* Whether an item starts at `address`, in a slab of one granule. */
+UMA_FAST bool
+slab_item_starts(const struct slab_layout *l, const void *address)
+{
+	uint64_t low = (uintptr_t)address & (GRANULE - 1);
+
+	return l->granule_magic - low * l->magic < l->magic;
+}
+
+struct slab {
+	enum pagemap_kind kind; /* PAGEMAP_SLAB: first, see pagemap.h */
+	uint8_t pflag;          /* UMA_SLAB_*, for the supplier */
+	uint8_t bin;
+	bool has_late;
+	struct keg *keg;
+	char *base;
+	struct slab *next;
+	struct slab *prev;
+	_Atomic size_t ready; /* bytes from the base on that are backed */
+	uint32_t free_count;
+	uint32_t limit;          /* items that exist; less than layout's in the
+				last slab of a limited zone */
+	uint32_t hint;           /* no word below it has a free bit */
+	_Atomic uint32_t pins;   /* threads inside slab_late() */
+	_Atomic uint32_t listed; /* is or will be on the keg's late list */
+	_Atomic uint32_t claim;  /* next item of an emergency slab */
+	struct slab *late_next;
+	uint64_t bits[]; /* free, late, raw: layout.words each */
+};
+
+#define SLAB_CLAIM_CLOSED UINT32_C(0x80000000)
+
+/* Bytes of a header, with or without raw bits. */
+size_t slab_header_bytes(const struct slab_layout *l, bool raw);
+
+/* Fill in a zeroed header: all `limit` items free, and raw if there are. */
+void slab_format(struct slab *s, const struct slab_layout *l, struct keg *keg,
+    void *base, uint32_t limit, bool raw);
+
+UMA_FAST uint64_t *
+slab_free_bits(struct slab *s)
+{
+	return s->bits;
+}
+
+UMA_FAST _Atomic uint64_t *
+slab_late_bits(struct slab *s, const struct slab_layout *l)
+{
+	return (_Atomic uint64_t *)(s->bits + l->words);
+}
+
+UMA_FAST uint64_t *
+slab_raw_bits(struct slab *s, const struct slab_layout *l)
+{
+	return s->bits + 2 * (size_t)l->words;
+}
+
+UMA_FAST void *
+slab_item(const struct slab *s, const struct slab_layout *l, uint32_t index)
+{
+	return s->base + l->lead + index * l->stride;
+}
+
+/*
+ * The index of the item that starts at `address`; layout.items if none does.
+ */
+uint32_t slab_index(
+    const struct slab *s, const struct slab_layout *l, const void *address);
+
+/*
+ * Take up to `want` of the lowest free items.  Low bits of an item's address
+ * are set in `out` when its taker has work to do: it is raw (its raw bit is
+ * cleared), or it is not backed (asked only if `back`).
+ */
+#define SLAB_MARK_RAW      ((uintptr_t)1)
+#define SLAB_MARK_UNBACKED ((uintptr_t)2)
+#define SLAB_MARKS         (SLAB_MARK_RAW | SLAB_MARK_UNBACKED)
+
+size_t slab_take(struct slab *s, const struct slab_layout *l, bool raw,
+    bool back, void **out, size_t want);
+
+/* Give one back.  False, with nothing changed, if it is free already. */
+UMA_NODISCARD bool slab_give(struct slab *s, uint32_t index);
+
+/* Merge late frees.  `twice` gets an item that was free already, or NULL. */
+void slab_merge(struct slab *s, const struct slab_layout *l, void **twice);
+
+/* Close an emergency slab: what was claimed is out and not raw. */
+void slab_close_claims(struct slab *s, const struct slab_layout *l, bool raw);
+
+/* Whether nothing is out and nobody is about to write the header. */
+bool slab_is_idle(const struct slab *s);
+
+#endif /* SLAB_SLAB_H */

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inner header of supply: one reserved range and its two bitmaps. */
+#ifndef SUPPLY_REGION_H
+#define SUPPLY_REGION_H
+
+#include "base/base.h"
+
+#define REGION_ALIGN ((size_t)2 << 20) /* of huge pages */
+#define REGION_NONE  SIZE_MAX
+
+struct region {
+	struct region *next; /* by address */
+	char *base;
+	size_t count;     /* granules */
+	size_t committed; /* granules from the base on that may be touched */
+	size_t hint;      /* no granule below it is free */
+	size_t free_count;
+	size_t dirty_count; /* free and dirty */
+	bool boot;
+	uint64_t *used;
+	uint64_t *dirty;
+};
+
+/* Describe a reserved range.  NULL without memory. */
+struct region *region_new(void *base, size_t bytes);
+/* Forget the description; the range is the caller's. */
+void region_delete(struct region *r);
+void region_insert(struct region **list, struct region *r);
+
+/*
+ * Take the lowest free run of `count` granules at `align` bytes; commit it.
+ * Returns its index, or REGION_NONE.  `dirty`: any of it is.
+ */
+size_t region_take(struct region *r, size_t count, size_t align, bool *dirty);
+
+/* Take exactly these; false if one is not free or beyond the end. */
+bool region_take_at(struct region *r, size_t at, size_t count);
+
+/* Take the highest free dirty run, at most `max` granules of it. */
+size_t region_take_dirty(struct region *r, size_t max, size_t *count);
+
+/* Give a run back, dirty; and say that a free run reads as zeros. */
+void region_give(struct region *r, size_t at, size_t count);
+void region_cleaned(struct region *r, size_t at, size_t count);
+
+#endif /* SUPPLY_REGION_H */

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "supply/supply.h"
+
+#include "lock/lock.h"
+#include "port/port.h"
+#include "supply/region.h"
+
+#define STEP_MIN   ((size_t)1 << 20)
+#define STEP_FIRST ((size_t)64 << 20)
+#define STEP_MAX   ((size_t)1 << 30)
+
+/* Free dirty memory beyond this, or this part of what is used, is forgotten. */
+#define DIRTY_FLOOR ((size_t)16 << 20)
+#define DIRTY_PART  8
+
+/* Half of the free dirty memory is forgotten each time this has passed. */
+#define DECAY_NS UINT64_C(500000000)
+
+/* One system call forgets at most this much. */
+#define FORGET_MAX ((size_t)4 << 20)
+
+struct late_run {
+	struct late_run *next;
+	size_t count;
+};
+
+static struct {
+	struct lock lock;
+	struct region *regions[SUPPLY_KINDS];
+	size_t step;
+	size_t used; /* granules */
+	uint64_t decayed_ns;
+	bool closed;
+	_Atomic size_t mapped; /* bytes */
+	_Atomic size_t dirty;  /* bytes, free */
+	/* Given back without the lock. */
+	_Atomic(struct late_run *) late;
+} supply;
+
+/* Bounded by a part of the address space where that is limited. */
+static size_t
+first_step(void)
+{
+	size_t limit = port_address_limit();
+	size_t part = limit / 32;
+
+	if (limit == SIZE_MAX || part >= STEP_FIRST)
+		return STEP_FIRST;
+	return part < STEP_MIN ? STEP_MIN : (size_t)1 << highest_bit(part);
+}
+
+/* A new region with room for `bytes` at `align`; halves what is refused. */
+static struct region *
+region_make(size_t bytes, size_t align, enum supply_kind kind)
+{
+	struct region *r;
+	void *base = NULL;
+	size_t step;
+
+	if (supply.closed)
+		return NULL;
+	if (supply.step == 0)
+		supply.step = first_step();
+	step = kind == SUPPLY_NOFREE ? supply.step / 4 : supply.step;
+	step = max_size(round_up(step, GRANULE), bytes);
+	align = max_size(align, REGION_ALIGN);
+	for (;;) {
+		base = port_reserve(step, align);
+		if (base != NULL)
+			break;
+		if (step == bytes)
+			return NULL;
+		step = max_size(round_up(step / 2, GRANULE), bytes);
+	}
+	r = region_new(base, step);
+	if (r == NULL) {
+		port_unmap(base, step);
+		return NULL;
+	}
+	port_name(base, step, "uma:slabs");
+	atomic_fetch_add_explicit(&supply.mapped, step, memory_order_relaxed);
+	if (supply.step < STEP_MAX && port_address_limit() == SIZE_MAX)
+		supply.step *= 2;
+	region_insert(&supply.regions[kind], r);
+	return r;
+}
+
+static struct region *
+region_of(const void *base)
+{
+	for (unsigned kind = 0; kind < SUPPLY_KINDS; kind++) {
+		for (struct region *r = supply.regions[kind]; r != NULL;
+		     r = r->next) {
+			if ((uintptr_t)base - (uintptr_t)r->base <
+			    r->count * GRANULE)
+				return r;
+		}
+	}
+	return NULL;
+}
+
+static void
+count_dirty(struct region *r, size_t was)
+{
+	/* relaxed: changed under the lock; read as a statistic. */
+	size_t sum = atomic_load_explicit(&supply.dirty, memory_order_relaxed);
+
+	sum += (r->dirty_count - was) * GRANULE;
+	atomic_store_explicit(&supply.dirty, sum, memory_order_relaxed);
+}
+
+static bool
+take_from(struct region *r, struct supply_run *run, size_t count, size_t align)
+{
+	size_t was = r->dirty_count;
+	size_t at = region_take(r, count, align, &run->dirty);
+
+	if (at == REGION_NONE)
+		return false;
+	run->base = r->base + at * GRANULE;
+	run->boot = r->boot;
+	run->dirty |= r->boot;
+	supply.used += count;
+	count_dirty(r, was);
+	return true;
+}
+
+static void
+give_to(struct region *r, void *base, size_t count)
+{
+	size_t was = r->dirty_count;
+
+	region_give(r, ((uintptr_t)base - (uintptr_t)r->base) / GRANULE, count);
+	supply.used -= count;
+	count_dirty(r, was);
+}
+
+/* Take in what was given back without the lock. */
+static void
+take_late(void)
+{
+	/* acquire, pairs with give_late(). */
+	struct late_run *run =
+	    atomic_exchange_explicit(&supply.late, NULL, memory_order_acquire);
+	struct late_run *next;
+
+	for (; run != NULL; run = next) {
+		struct region *r = region_of(run);
+
+		next = run->next;
+		if (r != NULL)
+			give_to(r, run, run->count);
+		else
+			port_unmap(run, run->count * GRANULE);
+	}
+}
+
+static void
+give_late(void *base, size_t count)
+{
+	struct late_run *run = base;
+
+	run->count = count;
+	run->next = atomic_load_explicit(&supply.late, memory_order_relaxed);
+	/* release, pairs with take_late(). */
+	while (!atomic_compare_exchange_weak_explicit(&supply.late, &run->next,
+	    run, memory_order_release, memory_order_relaxed))
+		;
+}
+
+/*
+ * Forget free dirty memory until `target` bytes are left, highest addresses
+ * first.  The run being forgotten counts as used meanwhile, so the lock is
+ * not held over the system call.
+ */
+static void
+forget_down_to(size_t target)
+{
+	size_t at;
+	size_t count;
+
+	for (unsigned kind = 0; kind < SUPPLY_KINDS; kind++) {
+		struct region *r = supply.regions[kind];
+
+		while (r != NULL && supply_dirty_bytes() > target) {
+			size_t was = r->dirty_count;
+
+			at = r->boot ? REGION_NONE
+				     : region_take_dirty(
+					   r, FORGET_MAX / GRANULE, &count);
+			if (at == REGION_NONE) {
+				r = r->next;
+				continue;
+			}
+			count_dirty(r, was);
+			lock_drop(&supply.lock);
+			bool clean = port_forget(
+			    r->base + at * GRANULE, count * GRANULE);
+			lock_take(&supply.lock);
+			was = r->dirty_count;
+			region_give(r, at, count);
+			if (clean)
+				region_cleaned(r, at, count);
+			count_dirty(r, was);
+			if (!clean)
+				r = r->next;
+		}
+	}
+}
+
+/* Called with the lock at every give. */
+static void
+decay(void)
+{
+	size_t dirty = supply_dirty_bytes();
+	size_t bound =
+	    max_size(DIRTY_FLOOR, supply.used * GRANULE / DIRTY_PART);
+	uint64_t now;
+
+	if (dirty == 0)
+		return;
+	if (dirty > bound) {
+		forget_down_to(bound / 2);
+		return;
+	}
+	now = port_now_ns();
+	if (now - supply.decayed_ns > DECAY_NS) {
+		supply.decayed_ns = now;
+		forget_down_to(dirty / 2);
+	}
+}
+
+static bool
+take_emergency(struct supply_run *run, size_t count, size_t align)
+{
+	run->base = port_map(count * GRANULE, align);
+	run->dirty = false;
+	run->boot = false;
+	return run->base != NULL;
+}
+
+bool
+supply_take(struct supply_run *run, size_t count, size_t align,
+    enum supply_kind kind, enum meta_how how)
+{
+	struct region *r;
+	bool taken = false;
+
+	if (UMA_HOSTILE && !supply.closed) {
+		static _Atomic unsigned turn;
+
+		if (atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed) %
+			3 ==
+		    2)
+			return false;
+	}
+	if (how == META_EMERGENCY)
+		return take_emergency(run, count, align);
+	lock_take(&supply.lock);
+	take_late();
+	for (r = supply.regions[kind]; r != NULL && !taken; r = r->next)
+		taken = take_from(r, run, count, align);
+	/* Boot memory serves every kind. */
+	if (!taken && supply.closed)
+		taken =
+		    take_from(supply.regions[SUPPLY_NORMAL], run, count, align);
+	if (!taken) {
+		r = region_make(count * GRANULE, align, kind);
+		taken = r != NULL && take_from(r, run, count, align);
+	}
+	lock_drop(&supply.lock);
+	return taken;
+}
+
+void
+supply_give(void *base, size_t count, enum meta_how how)
+{
+	struct region *r;
+
+	if (how == META_EMERGENCY) {
+		give_late(base, count);
+		return;
+	}
+	lock_take(&supply.lock);
+	take_late();
+	r = region_of(base);
+	if (r != NULL) {
+		give_to(r, base, count);
+		decay();
+	}
+	lock_drop(&supply.lock);
+	if (r == NULL)
+		port_unmap(base, count * GRANULE);
+}
+
+bool
+supply_extend(void *base, size_t count, size_t more)
+{
+	struct region *r;
+	bool taken = false;
+
+	lock_take(&supply.lock);
+	r = region_of(base);
+	if (r != NULL) {
+		size_t was = r->dirty_count;
+		size_t at = ((uintptr_t)base - (uintptr_t)r->base) / GRANULE;
+
+		taken = region_take_at(r, at + count, more);
+		if (taken)
+			supply.used += more;
+		count_dirty(r, was);
+	}
+	lock_drop(&supply.lock);
+	return taken;
+}
+
+/*
+ * Where address space is scarce, regions with nothing in them go back: the
+ * next request may be for one mapping larger than any of them.
+ */
+static void
+release_regions(void)
+{
+	for (unsigned kind = 0; kind < SUPPLY_KINDS; kind++) {
+		struct region **at = &supply.regions[kind];
+
+		while (*at != NULL) {
+			struct region *r = *at;
+
+			if (r->boot || r->free_count != r->count) {
+				at = &r->next;
+				continue;
+			}
+			*at = r->next;
+			port_unmap(r->base, r->count * GRANULE);
+			atomic_fetch_sub_explicit(&supply.mapped,
+			    r->count * GRANULE, memory_order_relaxed);
+			region_delete(r);
+		}
+	}
+}
+
+void
+supply_trim(void)
+{
+	lock_take(&supply.lock);
+	take_late();
+	forget_down_to(0);
+	if (port_address_limit() != SIZE_MAX)
+		release_regions();
+	lock_drop(&supply.lock);
+}
+
+void
+supply_boot(void *memory, size_t bytes)
+{
+	struct region *r = region_new(memory, bytes);
+
+	if (r == NULL)
+		return;
+	r->boot = true;
+	r->committed = r->count;
+	region_insert(&supply.regions[SUPPLY_NORMAL], r);
+	supply.closed = true;
+}
+
+void
+supply_open(void)
+{
+	supply.closed = false;
+}
+
+size_t
+supply_mapped_bytes(void)
+{
+	return atomic_load_explicit(&supply.mapped, memory_order_relaxed);
+}
+
+size_t
+supply_dirty_bytes(void)
+{
+	return atomic_load_explicit(&supply.dirty, memory_order_relaxed);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * supply - runs of granules, taken from the system in big steps
+ *
+ * Why it is here.  One mapping for each slab would cost a system call each and
+ * run into the limit on mappings.  Address space is reserved in regions that
+ * double in size, made accessible as their front is reached, and handed out
+ * in runs of 64 KiB granules, lowest address first.
+ *
+ *	region  [used|used|free|used|free dirty|...| not committed yet ]
+ *
+ * What holds.
+ *   1. A granule is used, or free and clean (reads as zeros, no memory
+ *      behind it), or free and dirty (memory behind it, any contents).
+ *   2. Free dirty memory is bounded: above the bound, and with time, it is
+ *      forgotten.  Addresses are not given back (but for whole regions where
+ *      address space is limited), so forgetting splits no mapping.
+ *   3. NOFREE runs have regions of their own: they pin nobody else's.
+ *   4. META_EMERGENCY takes no lock: a mapping of its own, which supply_give()
+ *      knows by its lying in no region.
+ *
+ * Locks.  One.  System calls that may be long are made without it.
+ * What it may touch.  base port lock meta pagemap (its granule).
+ */
+#ifndef SUPPLY_SUPPLY_H
+#define SUPPLY_SUPPLY_H
+
+#include "base/base.h"
+#include "meta/meta.h"
+#include "pagemap/pagemap.h"
+
+enum supply_kind { SUPPLY_NORMAL, SUPPLY_NOFREE, SUPPLY_KINDS };
+
+struct supply_run {
+	void *base;
+	bool dirty; /* may hold anything; otherwise zeros */
+	bool boot;  /* boot memory: never forgotten */
+};
+
+/*
+ * Take `count` granules at an alignment (a power of two, GRANULE or more).
+ *
+ * Returns:  false without memory.
+ * Context:  META_NORMAL inside the gate; META_EMERGENCY anywhere.
+ */
+UMA_NODISCARD bool supply_take(struct supply_run *run, size_t count,
+    size_t align, enum supply_kind kind, enum meta_how how);
+
+/* Give back what supply_take() gave.  Its contents may be anything. */
+void supply_give(void *base, size_t count, enum meta_how how);
+
+/* Take the `more` granules behind a run of `count` too, if they are free. */
+UMA_NODISCARD bool supply_extend(void *base, size_t count, size_t more);
+
+/* Forget all free dirty memory. */
+void supply_trim(void);
+
+/* Boot memory as the first region; only it until supply_open(). */
+void supply_boot(void *memory, size_t bytes);
+void supply_open(void);
+
+/* Address space reserved; and free dirty memory. */
+size_t supply_mapped_bytes(void);
+size_t supply_dirty_bytes(void);
+
+#endif /* SUPPLY_SUPPLY_H */

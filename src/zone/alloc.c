@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Taking an item: the hit and the miss.  See zone.h. */
+#include "port/port.h"
+#include "zone/inner.h"
+
+#define WAIT_FLAGS  (M_NOWAIT | M_WAITOK)
+#define KNOWN_FLAGS (WAIT_FLAGS | M_ZERO)
+
+UMA_SLOW static void *alloc_slow(
+    uma_zone_t zone, void *arg, int wait, const char *function);
+static void *miss(uma_zone_t zone, int wait, const char *function);
+static void *refill(uma_zone_t zone, int wait);
+
+/* See uma.h.  The hit; its instruction budget is in tests/budget. */
+void *
+uma_zalloc(uma_zone_t zone, int wait)
+{
+	if (likely((unsigned)wait <= M_WAITOK && zone != NULL)) {
+		void *item = percpu_pop(zone->fast);
+
+		if (likely(item != NULL))
+			return item;
+	}
+	return alloc_slow(zone, NULL, wait, __func__);
+}
+
+/* See uma.h. */
+void *
+uma_zalloc_arg(uma_zone_t zone, void *arg, int wait)
+{
+	if (likely((unsigned)wait <= M_WAITOK && zone != NULL)) {
+		void *item = percpu_pop(zone->fast);
+
+		if (likely(item != NULL))
+			return item;
+	}
+	return alloc_slow(zone, arg, wait, __func__);
+}
+
+/* 0 means M_WAITOK at level 2002. */
+static int
+check_wait(uma_zone_t zone, int wait, const char *function)
+{
+	const char *rule = NULL;
+
+	if (wait == 0)
+		return M_WAITOK;
+	if ((wait & ~KNOWN_FLAGS) != 0)
+		rule = "unknown wait flags";
+	else if ((wait & WAIT_FLAGS) == WAIT_FLAGS)
+		rule = "both M_NOWAIT and M_WAITOK";
+	else if ((wait & WAIT_FLAGS) == 0)
+		rule = "neither M_NOWAIT nor M_WAITOK";
+	if (rule != NULL)
+		uma_crime(function, rule, NULL, zone->name);
+	return wait;
+}
+
+/*
+ * Everything but the hit of a plain zone.  A zone with callbacks hits here.
+ */
+static void *
+alloc_slow(uma_zone_t zone, void *arg, int wait, const char *function)
+{
+	void *item = NULL;
+
+	zone_check(zone, function);
+	wait = check_wait(zone, wait, function);
+	if (percpu_mode == PERCPU_RSEQ && zone->caches != 0)
+		item = percpu_pop(zone->caches);
+	if (item == NULL)
+		item = miss(zone, wait, function);
+	if (item == NULL)
+		return NULL;
+	if ((wait & M_ZERO) != 0)
+		__builtin_memset(item, 0, zone->keg.layout.item_bytes);
+	if (zone->ctor != NULL)
+		zone->ctor(item, (int)zone->keg.layout.item_bytes, arg);
+	return item;
+}
+
+static void *
+miss(uma_zone_t zone, int wait, const char *function)
+{
+	for (unsigned round = 0;; round++) {
+		void *item = refill(zone, wait);
+
+		if (item == NULL)
+			item = zone_take_cached(zone);
+		if (item != NULL)
+			return item;
+		if ((wait & M_NOWAIT) != 0) {
+			zone_count(&zone->fails, 1);
+			return NULL;
+		}
+		item = zone_wait(zone, round, function);
+		if (item != NULL)
+			return item;
+	}
+}
+
+/* One item from the keg, past the caches. */
+static void *
+take_one(uma_zone_t zone, int wait)
+{
+	void *item;
+
+	if (keg_take(&zone->keg, &item, 1, wait) == 0)
+		return NULL;
+	zone_count(&zone->slow_allocs, 1);
+	return item;
+}
+
+/* Put the rest of a bucket where it fits; an item of it went to a user. */
+static void
+put_away(uma_zone_t zone, struct bucket *b)
+{
+	struct slab *idle = NULL;
+	struct bucket *out = b;
+
+	if (!gate_enter()) {
+		keg_return(&zone->keg, b->slots, b->count, "uma_zalloc");
+		bucket_give(b, META_EMERGENCY);
+		zone_count(&zone->slow_allocs, 1);
+		return;
+	}
+	if (!cache_install(zone, b, &out))
+		zone_count(&zone->slow_allocs, 1);
+	if (out != NULL) {
+		out->next = NULL;
+		if (out->count == 0 || !zone_caching(zone) ||
+		    !depot_give(&zone->depot, out, zone->depot_max))
+			idle = zone_scatter(zone, out);
+	}
+	gate_leave();
+	keg_dispose(&zone->keg, idle);
+}
+
+/*
+ * An item from the nearest place that has one, and a bucket of more for the
+ * CPU this runs on by then.  NULL without memory.
+ */
+static void *
+refill(uma_zone_t zone, int wait)
+{
+	struct bucket *b = NULL;
+	void *item = NULL;
+
+	if (!zone_caching(zone) || !gate_enter())
+		return take_one(zone, wait);
+	item = cache_pop(zone);
+	if (item == NULL) {
+		b = depot_take(&zone->depot);
+		if (b == NULL) {
+			b = bucket_take(zone_bucket_items(zone));
+			zone_bucket_more(zone);
+		}
+	}
+	gate_leave();
+	if (item != NULL)
+		return item;
+	if (b == NULL)
+		return take_one(zone, wait);
+	if (b->count == 0)
+		b->count =
+		    (uint32_t)keg_take(&zone->keg, b->slots, b->capacity, wait);
+	if (b->count != 0) {
+		item = b->slots[--b->count];
+		put_away(zone, b);
+		return item;
+	}
+	if (gate_enter()) {
+		bucket_give(b, META_NORMAL);
+		gate_leave();
+	} else
+		bucket_give(b, META_EMERGENCY);
+	return NULL;
+}
+
+void *
+zone_alloc_miss(struct uma_zone *zone)
+{
+	void *item = NULL;
+
+	if (percpu_mode == PERCPU_RSEQ)
+		item = percpu_pop(zone->caches);
+	if (item == NULL)
+		item = refill(zone, M_NOWAIT);
+	if (item == NULL)
+		zone_count(&zone->fails, 1);
+	return item;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Creating zones and fitting them out before use: see zone.h. */
+#include "port/port.h"
+#include "zone/inner.h"
+
+#define FLAGS_2002 \
+	(UMA_ZONE_PAGEABLE | UMA_ZONE_ZINIT | UMA_ZONE_STATIC | \
+	    UMA_ZONE_OFFPAGE | UMA_ZONE_MALLOC | UMA_ZONE_NOFREE)
+
+/*
+ * A bucket starts with this many bytes of items and grows to that many; a
+ * depot holds at most so many bytes, and items.
+ */
+#define BUCKET_BYTES_FIRST ((size_t)2048)
+#define BUCKET_BYTES_MAX   ((size_t)128 << 10)
+#define BUCKET_ITEMS_FIRST 32u
+#define DEPOT_BYTES        ((size_t)2 << 20)
+#define DEPOT_ITEMS        2048u
+
+void
+zone_plan_2002(struct zone_plan *plan, int size, int align)
+{
+	const char *rule = NULL;
+
+	if (size < 1 || (size_t)size > SLAB_ITEM_MAX)
+		rule = "size not from 1 to 1073741824";
+	else if (align < 0 || (size_t)align >= GRANULE ||
+		 !is_pow2((size_t)align + 1))
+		rule = "align is not a power of two less one, at most 65535";
+	else if ((plan->flags & ~FLAGS_2002) != 0)
+		rule = "unknown flags";
+	if (rule != NULL)
+		uma_crime("uma_zcreate", rule, NULL,
+		    plan->name == NULL ? "?" : plan->name);
+	plan->item_bytes = (size_t)size;
+	plan->align = (size_t)align + 1;
+}
+
+static void
+zero_init(void *mem, int size)
+{
+	__builtin_memset(mem, 0, (size_t)size);
+}
+
+static void
+copy_name(char *to, size_t bytes, const char *from)
+{
+	size_t i = 0;
+
+	for (; from != NULL && from[i] != '\0' && i < bytes - 1; i++)
+		to[i] = from[i];
+	if (from == NULL)
+		to[i++] = '?';
+	to[i] = '\0';
+}
+
+/* A structure that was a zone before keeps its number and nothing else. */
+static void
+wipe(struct uma_zone *zone)
+{
+	uint32_t id = zone->id;
+
+	__builtin_memset(zone, 0, sizeof(*zone));
+	zone->id = id;
+	atomic_store_explicit(&zone->state, ZONE_DEAD, memory_order_relaxed);
+	zone->last = &zone->first;
+}
+
+static void
+size_caches(struct uma_zone *zone, size_t stride)
+{
+	size_t most = min_size(BUCKET_BYTES_MAX / stride, UMA_BUCKET_MAX);
+	size_t first =
+	    min_size(BUCKET_BYTES_FIRST / stride, BUCKET_ITEMS_FIRST);
+
+	zone->bucket_items_max = (unsigned)max_size(most, 2);
+	atomic_store_explicit(&zone->bucket_items,
+	    (unsigned)min_size(max_size(first, 2), zone->bucket_items_max),
+	    memory_order_relaxed);
+	zone->depot_max = min_size(DEPOT_BYTES / stride, DEPOT_ITEMS);
+}
+
+/* Where the hit looks: at the caches, or at nothing. */
+static void
+aim_hit(struct uma_zone *zone)
+{
+	bool plain = zone->ctor == NULL && zone->dtor == NULL;
+	const struct slab_layout *l = &zone->keg.layout;
+
+	zone->fast = plain && percpu_mode == PERCPU_RSEQ && zone->caches != 0
+			 ? zone->caches
+			 : percpu_nothing();
+	zone->hit_id = l->slab_bytes == GRANULE && zone->keg.allocf == NULL
+			   ? zone->id
+			   : ZONE_NO_ID;
+	zone->magic = l->magic;
+	zone->granule_magic = l->granule_magic;
+}
+
+static void
+fit_out(struct uma_zone *zone, const struct zone_plan *plan)
+{
+	struct keg *keg = &zone->keg;
+
+	copy_name(zone->name, sizeof(zone->name), plan->name);
+	zone->flags = plan->flags;
+	zone->ctor = plan->ctor;
+	zone->dtor = plan->dtor;
+	keg_start(keg, plan->item_bytes, plan->align);
+	keg->id = zone->id;
+	keg->zone = zone;
+	keg->name = zone->name;
+	keg->init =
+	    (plan->flags & UMA_ZONE_ZINIT) != 0 ? zero_init : plan->init;
+	keg->fini = plan->fini;
+	keg->raw = keg->init != NULL || keg->fini != NULL;
+	keg->back = (plan->flags & UMA_ZONE_PAGEABLE) == 0;
+	keg->nofree = (plan->flags & UMA_ZONE_NOFREE) != 0;
+	size_caches(zone, keg->layout.stride);
+}
+
+struct uma_zone *
+zone_make(const struct zone_plan *plan)
+{
+	struct uma_zone *zone;
+
+	while (!gate_enter()) {
+		if (!gate_forking())
+			return NULL; /* a handler inside a miss */
+		port_yield();
+	}
+	zone = registry_take();
+	if (zone != NULL) {
+		wipe(zone);
+		fit_out(zone, plan);
+		zone->caches = plan->caches;
+		if (zone->caches == 0 && percpu_mode != PERCPU_OFF)
+			zone->caches = percpu_take(1);
+		aim_hit(zone);
+		registry_publish(zone);
+	}
+	gate_leave();
+	return zone;
+}
+
+bool
+zone_open_caches(void)
+{
+	struct uma_zone *zone;
+	bool all = true;
+
+	for (uint32_t at = 0; (zone = registry_next(&at)) != NULL;) {
+		if (zone->caches == 0 && gate_enter()) {
+			zone->caches = percpu_take(1);
+			aim_hit(zone);
+			gate_leave();
+		}
+		all = all && zone->caches != 0;
+		registry_drop(zone);
+	}
+	return all;
+}
+
+static void
+check_unused(struct uma_zone *zone, const char *function)
+{
+	zone_check(zone, function);
+	if (atomic_load_explicit(&zone->keg.used, memory_order_relaxed))
+		uma_crime(function, "zone already in use", NULL, zone->name);
+}
+
+/* See uma.h. */
+void
+uma_zone_set_allocf(uma_zone_t zone, uma_alloc allocf)
+{
+	check_unused(zone, __func__);
+	zone->keg.allocf = allocf;
+	aim_hit(zone);
+}
+
+/* See uma.h. */
+void
+uma_zone_set_freef(uma_zone_t zone, uma_free freef)
+{
+	check_unused(zone, __func__);
+	zone->keg.freef = freef;
+}
+
+/* See uma.h. */
+void
+uma_prealloc(uma_zone_t zone, int itemcnt)
+{
+	struct keg *keg = &zone->keg;
+	size_t slabs;
+
+	zone_check(zone, __func__);
+	if (itemcnt < 0)
+		uma_crime(__func__, "negative item count", NULL, zone->name);
+	slabs = div_up((size_t)itemcnt, keg->layout.items);
+	for (unsigned round = 0; slabs != 0 && !keg_is_complete(keg);) {
+		if (keg_prealloc(keg, M_WAITOK))
+			slabs--;
+		else if (!keg_is_complete(keg))
+			(void)zone_wait(zone, round++, __func__);
+	}
+	if ((zone->flags & UMA_ZONE_STATIC) != 0)
+		keg->frozen = true;
+}

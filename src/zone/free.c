@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Giving an item back: the hit and the miss.  See zone.h. */
+#include "port/port.h"
+#include "zone/inner.h"
+
+UMA_SLOW static void free_slow(
+    uma_zone_t zone, void *item, void *arg, const char *function);
+
+/*
+ * Whether the page map says that an item of this zone starts here.  False
+ * also for zones whose slabs ask for more than one look.
+ */
+UMA_FAST bool
+plainly_ours(const struct uma_zone *zone, const void *item)
+{
+	uint64_t low = (uintptr_t)item & (GRANULE - 1);
+
+	return pagemap_id(pagemap_granule(item)) == zone->hit_id &&
+	       zone->granule_magic - low * zone->magic < zone->magic;
+}
+
+/* See uma.h.  The hit; its instruction budget is in tests/budget. */
+void
+uma_zfree(uma_zone_t zone, void *item)
+{
+	if (likely(zone != NULL) && likely(plainly_ours(zone, item)) &&
+	    likely(percpu_push(zone->fast, item)))
+		return;
+	free_slow(zone, item, NULL, __func__);
+}
+
+/* See uma.h. */
+void
+uma_zfree_arg(uma_zone_t zone, void *item, void *arg)
+{
+	if (likely(zone != NULL) && likely(plainly_ours(zone, item)) &&
+	    likely(percpu_push(zone->fast, item)))
+		return;
+	free_slow(zone, item, arg, __func__);
+}
+
+/* Die unless an item of this zone starts here. */
+static void
+check_item(uma_zone_t zone, const void *item, const char *function)
+{
+	bool inside;
+	struct slab *s = keg_slab_of(item, &inside);
+	const char *rule = NULL;
+
+	if (!inside)
+		rule = "foreign pointer";
+	else if (s == NULL)
+		rule = "pointer into an item";
+	else if (s->keg != &zone->keg)
+		rule = "item of another zone";
+	if (rule != NULL)
+		uma_crime(function, rule, item, zone->name);
+}
+
+static void
+free_slow(uma_zone_t zone, void *item, void *arg, const char *function)
+{
+	zone_check(zone, function);
+	if (item == NULL)
+		return;
+	check_item(zone, item, function);
+	if (zone->dtor != NULL)
+		zone->dtor(item, (int)zone->keg.layout.item_bytes, arg);
+	if (percpu_mode == PERCPU_RSEQ && zone->caches != 0 &&
+	    percpu_push(zone->caches, item))
+		return;
+	zone_free_miss(zone, item, function);
+}
+
+/* Past the caches: to a waiter, or to the keg. */
+static void
+give_one(uma_zone_t zone, void *item, const char *function)
+{
+	zone_count(&zone->slow_frees, 1);
+	if (atomic_load_explicit(&zone->closed, memory_order_seq_cst) &&
+	    zone_hand_over(zone, item))
+		return;
+	keg_return(&zone->keg, &item, 1, function);
+	if (atomic_load_explicit(&zone->closed, memory_order_seq_cst)) {
+		/* release, pairs with the acquire in uma_zdestroy(). */
+		atomic_fetch_add_explicit(
+		    &zone->freed, 1, memory_order_release);
+		port_wake(&zone->freed, INT32_MAX);
+	}
+}
+
+/* What a push displaced: a full bucket to the depot, an empty one away. */
+static struct slab *
+displace(uma_zone_t zone, struct bucket *out)
+{
+	if (out == NULL)
+		return NULL;
+	out->next = NULL;
+	if (out->count != 0 && depot_give(&zone->depot, out, zone->depot_max))
+		return NULL;
+	return zone_scatter(zone, out);
+}
+
+void
+zone_free_miss(struct uma_zone *zone, void *item, const char *function)
+{
+	enum cache_pushed pushed;
+	struct slab *idle = NULL;
+	struct bucket *out;
+	struct bucket *empty;
+
+	if (!zone_caching(zone) || !gate_enter()) {
+		give_one(zone, item, function);
+		return;
+	}
+	pushed = cache_push(zone, item, NULL, &out, function);
+	if (pushed == CACHE_FULL) {
+		empty = bucket_take(zone_bucket_items(zone));
+		zone_bucket_more(zone);
+		if (empty != NULL) {
+			pushed = cache_push(zone, item, empty, &out, function);
+			idle = displace(zone, out);
+		}
+	}
+	gate_leave();
+	keg_dispose(&zone->keg, idle);
+	if (pushed != CACHE_PUSHED)
+		give_one(zone, item, function);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inner header of zone. */
+#ifndef ZONE_INNER_H
+#define ZONE_INNER_H
+
+#include "zone/zone.h"
+
+/* What the page map never says. */
+#define ZONE_NO_ID UINT64_MAX
+
+/* Whether the caches may be used now. */
+UMA_FAST bool
+zone_caching(struct uma_zone *zone)
+{
+	/* seq_cst, pairs with zone_close(): see percpu_next(). */
+	return zone->caches != 0 &&
+	       !atomic_load_explicit(&zone->closed, memory_order_seq_cst);
+}
+
+/* relaxed: a statistic on a path that is slow already. */
+UMA_FAST void
+zone_count(_Atomic uint64_t *n, uint64_t more)
+{
+	atomic_fetch_add_explicit(n, more, memory_order_relaxed);
+}
+
+/*
+ * cache.c: a record's two buckets.  All inside the gate, all with no record
+ * owned on return.
+ */
+void *cache_pop(struct uma_zone *zone);
+
+enum cache_pushed { CACHE_PUSHED, CACHE_FULL, CACHE_OFF };
+/*
+ * Push an item; with `empty`, an empty bucket, make room by it.  What has to
+ * leave is passed back through `out`, to be dealt with by the caller.
+ */
+enum cache_pushed cache_push(struct uma_zone *zone, void *item,
+    struct bucket *empty, struct bucket **out, const char *function);
+/*
+ * Put a bucket of items in; one more item of it went to a user.  `out` gets
+ * what has to leave.  False: the caches cannot be used, `out` is the bucket.
+ */
+bool cache_install(
+    struct uma_zone *zone, struct bucket *b, struct bucket **out);
+/* Take all buckets out of an owned record. */
+struct bucket *cache_strip(struct cache *c, uint64_t word);
+
+/* How many items a new bucket should hold; and that misses ask for more. */
+unsigned zone_bucket_items(struct uma_zone *zone);
+void zone_bucket_more(struct uma_zone *zone);
+
+/* drain.c */
+
+/* Items of buckets to the keg, buckets to meta.  Inside the gate. */
+UMA_NODISCARD struct slab *zone_scatter(
+    struct uma_zone *zone, struct bucket *list);
+
+/*
+ * Close a zone: no item stays in a cache, every free goes to the keg.  False,
+ * with nothing done, when the gate refuses or the kernel does.
+ */
+UMA_NODISCARD bool zone_close(struct uma_zone *zone);
+void zone_open(struct uma_zone *zone);
+
+/* wait.c */
+
+/* Give an item to the longest waiter.  False: nobody waits. */
+bool zone_hand_over(struct uma_zone *zone, void *item);
+/* Wait for an item or for memory.  NULL: try again. */
+void *zone_wait(struct uma_zone *zone, unsigned round, const char *function);
+/* An exhausted zone that cannot grow: look into all caches. */
+void *zone_take_cached(struct uma_zone *zone);
+
+#endif /* ZONE_INNER_H */

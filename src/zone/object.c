@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Zones that take their memory from a backing object: see uma.h. */
+#include "port/port.h"
+#include "zone/inner.h"
+
+struct vm_object {
+	int fd;
+	uint64_t offset;
+	size_t bytes;
+};
+
+static struct vm_object *
+object_new(int fd, uint64_t offset, size_t bytes)
+{
+	struct vm_object *object = NULL;
+
+	while (!gate_enter()) {
+		if (!gate_forking())
+			return NULL;
+		port_yield();
+	}
+	object = meta_take(sizeof(*object), META_NORMAL);
+	gate_leave();
+	if (object == NULL)
+		return NULL;
+	object->fd = fd;
+	object->offset = offset;
+	object->bytes = bytes;
+	return object;
+}
+
+/* See uma.h. */
+struct vm_object *
+uma_object_create(int fd, uint64_t offset, size_t bytes)
+{
+	struct vm_object *object;
+	int mine;
+
+	if (bytes == 0 || offset % port_page_bytes() != 0)
+		return NULL;
+	mine = port_object_hold(fd, offset, bytes);
+	if (mine < 0)
+		return NULL;
+	object = object_new(mine, offset, bytes);
+	if (object == NULL)
+		port_object_drop(mine);
+	return object;
+}
+
+/* See uma.h. */
+void
+uma_object_destroy(struct vm_object *object)
+{
+	bool inside;
+
+	if (object == NULL)
+		return;
+	port_object_drop(object->fd);
+	inside = gate_enter();
+	meta_give(
+	    object, sizeof(*object), inside ? META_NORMAL : META_EMERGENCY);
+	if (inside)
+		gate_leave();
+}
+
+static struct vm_object *
+object_anonymous(size_t bytes)
+{
+	struct vm_object *object;
+	int fd = port_object_make(bytes);
+
+	if (fd < 0)
+		return NULL;
+	object = object_new(fd, 0, bytes);
+	if (object == NULL)
+		port_object_drop(fd);
+	return object;
+}
+
+/* See uma.h. */
+int
+uma_zone_set_obj(uma_zone_t zone, struct vm_object *object, int size)
+{
+	struct keg *keg = &zone->keg;
+	struct vm_object *made = NULL;
+	size_t bytes;
+	void *memory;
+
+	zone_check(zone, __func__);
+	if (atomic_load_explicit(&keg->used, memory_order_relaxed) ||
+	    keg->object != NULL)
+		uma_crime(__func__, "zone already in use", NULL, zone->name);
+	if (size < 1)
+		uma_crime(__func__, "item count below 1", NULL, zone->name);
+	bytes =
+	    div_up((size_t)size, keg->layout.items) * keg->layout.slab_bytes;
+	if (object == NULL)
+		object = made = object_anonymous(bytes);
+	if (object == NULL || object->bytes < bytes)
+		return 0;
+	memory = port_object_map(object->fd, object->offset, bytes,
+	    max_size(GRANULE, keg->layout.align));
+	if (memory == NULL) {
+		uma_object_destroy(made);
+		return 0;
+	}
+	zone->object = object;
+	keg->object = memory;
+	keg->object_bytes = bytes;
+	keg->items_max = (size_t)size;
+	keg->nofree = true;
+	return 1;
+}

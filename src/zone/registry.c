@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* All zones by number: see zone.h. */
+#include "port/port.h"
+#include "zone/inner.h"
+
+#define CHUNK      1024u
+#define CHUNKS_MAX ((PAGEMAP_ID_MAX + 1) / CHUNK)
+
+/* Dead structures rest until so many lie, so that stale handles are seen. */
+#define DEAD_REST 64u
+
+typedef _Atomic(struct uma_zone *) zone_slot;
+
+static struct {
+	struct lock lock;
+	_Atomic uint32_t count; /* numbers given out; 0 is nobody's */
+	_Atomic(zone_slot *) chunks[CHUNKS_MAX];
+	struct uma_zone *dead_first;
+	struct uma_zone **dead_last;
+	unsigned dead_count;
+} registry;
+
+static zone_slot *
+slot_of(uint32_t id)
+{
+	/* acquire, pairs with new_number(). */
+	zone_slot *chunk = atomic_load_explicit(
+	    &registry.chunks[id / CHUNK], memory_order_acquire);
+
+	return chunk == NULL ? NULL : &chunk[id % CHUNK];
+}
+
+/* A new structure and its number; with the lock. */
+static struct uma_zone *
+new_number(void)
+{
+	uint32_t id =
+	    atomic_load_explicit(&registry.count, memory_order_relaxed) + 1;
+	struct uma_zone *zone;
+	zone_slot *chunk;
+
+	if (id >= PAGEMAP_ID_MAX)
+		return NULL;
+	if (slot_of(id) == NULL) {
+		chunk = meta_take(CHUNK * sizeof(*chunk), META_NORMAL);
+		if (chunk == NULL)
+			return NULL;
+		/* release: publishes the zeros. */
+		atomic_store_explicit(
+		    &registry.chunks[id / CHUNK], chunk, memory_order_release);
+	}
+	zone = meta_take(sizeof(*zone), META_NORMAL);
+	if (zone == NULL)
+		return NULL;
+	zone->id = id;
+	atomic_store_explicit(&zone->state, ZONE_DEAD, memory_order_relaxed);
+	/* release, pairs with registry_next(). */
+	atomic_store_explicit(slot_of(id), zone, memory_order_release);
+	atomic_store_explicit(&registry.count, id, memory_order_release);
+	return zone;
+}
+
+struct uma_zone *
+registry_take(void)
+{
+	struct uma_zone *zone = NULL;
+
+	lock_take(&registry.lock);
+	if (registry.dead_count > DEAD_REST) {
+		zone = registry.dead_first;
+		registry.dead_first = zone->next_dead;
+		registry.dead_count--;
+	}
+	if (zone == NULL)
+		zone = new_number();
+	lock_drop(&registry.lock);
+	return zone;
+}
+
+void
+registry_publish(struct uma_zone *zone)
+{
+	/* release, pairs with registry_next() and zone_check(). */
+	atomic_store_explicit(&zone->state, ZONE_LIVE, memory_order_release);
+}
+
+/* relaxed: zone->walkers is ordered by the state. */
+void
+registry_hold(struct uma_zone *zone)
+{
+	atomic_fetch_add_explicit(&zone->walkers, 1, memory_order_seq_cst);
+}
+
+void
+registry_drop(struct uma_zone *zone)
+{
+	/* release, pairs with the load in registry_retire(). */
+	atomic_fetch_sub_explicit(&zone->walkers, 1, memory_order_release);
+}
+
+void
+registry_retire(struct uma_zone *zone)
+{
+	/* seq_cst, pairs with registry_next(): it sees this, or we see it. */
+	atomic_store_explicit(&zone->state, ZONE_DEAD, memory_order_seq_cst);
+	while (atomic_load_explicit(&zone->walkers, memory_order_seq_cst) != 0)
+		port_yield();
+}
+
+void
+registry_give(struct uma_zone *zone)
+{
+	lock_take(&registry.lock);
+	zone->next_dead = NULL;
+	if (registry.dead_first == NULL)
+		registry.dead_last = &registry.dead_first;
+	*registry.dead_last = zone;
+	registry.dead_last = &zone->next_dead;
+	registry.dead_count++;
+	lock_drop(&registry.lock);
+}
+
+struct uma_zone *
+registry_next(uint32_t *at)
+{
+	/* acquire, pairs with new_number(). */
+	uint32_t count =
+	    atomic_load_explicit(&registry.count, memory_order_acquire);
+
+	while (*at < count) {
+		struct uma_zone *zone =
+		    atomic_load_explicit(slot_of(++*at), memory_order_acquire);
+
+		registry_hold(zone);
+		/* seq_cst, pairs with registry_retire(). */
+		if (atomic_load_explicit(&zone->state, memory_order_seq_cst) ==
+		    ZONE_LIVE)
+			return zone;
+		registry_drop(zone);
+	}
+	return NULL;
+}
+
+void
+zone_check(uma_zone_t zone, const char *function)
+{
+	uint32_t state;
+
+	if (zone == NULL || (uintptr_t)zone % CACHE_LINE != 0)
+		uma_crime(function, "not a zone", zone, NULL);
+	/* relaxed: a live handle was published before its user had it. */
+	state = atomic_load_explicit(&zone->state, memory_order_relaxed);
+	if (state == ZONE_DEAD)
+		uma_crime(function, "zone was destroyed", zone, NULL);
+	if (state != ZONE_LIVE)
+		uma_crime(function, "not a zone", zone, NULL);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Waiting for an item or for memory: see zone.h. */
+#include "port/port.h"
+#include "zone/inner.h"
+
+/* A waiter looks for itself this often: late frees wake nobody. */
+#define LOOK_NS      UINT64_C(10000000)
+#define SLEEP_MIN_NS UINT64_C(1000000)
+#define SLEEP_MAX_NS UINT64_C(64000000)
+#define TELL_ROUNDS  100u /* about six seconds without memory */
+
+/* In line, on the waiting thread's stack. */
+struct waiter {
+	struct waiter *next;
+	void *item;
+	_Atomic uint32_t served;
+};
+
+/* Whether a shortage is the zone's own: more memory would not help. */
+static bool
+is_bounded(const struct uma_zone *zone)
+{
+	return zone->keg.frozen || zone->keg.items_max != 0;
+}
+
+bool
+zone_hand_over(struct uma_zone *zone, void *item)
+{
+	struct waiter *w;
+
+	if (!gate_enter())
+		return false;
+	lock_take(&zone->lock);
+	w = zone->first;
+	if (w != NULL) {
+		zone->first = w->next;
+		if (zone->first == NULL)
+			zone->last = &zone->first;
+		w->item = item;
+		/* release, pairs with the acquire in wait_in_line(). */
+		atomic_store_explicit(&w->served, 1, memory_order_release);
+		port_wake(&w->served, 1);
+	}
+	lock_drop(&zone->lock);
+	gate_leave();
+	return w != NULL;
+}
+
+static bool
+join(struct uma_zone *zone, struct waiter *w)
+{
+	if (!gate_enter())
+		return false;
+	lock_take(&zone->lock);
+	*zone->last = w;
+	zone->last = &w->next;
+	lock_drop(&zone->lock);
+	gate_leave();
+	return true;
+}
+
+/* Leave the line, if not served in the meantime. */
+static void
+leave(struct uma_zone *zone, struct waiter *w)
+{
+	while (!gate_enter())
+		port_yield();
+	lock_take(&zone->lock);
+	for (struct waiter **at = &zone->first; *at != NULL;
+	     at = &(*at)->next) {
+		if (*at != w)
+			continue;
+		*at = w->next;
+		if (w->next == NULL)
+			zone->last = at;
+		break;
+	}
+	lock_drop(&zone->lock);
+	gate_leave();
+}
+
+/*
+ * Wait in line for a free.  Only the first in line may take from the keg, or
+ * who came later would be served before.
+ */
+static void *
+wait_in_line(struct uma_zone *zone)
+{
+	struct waiter w = { .next = NULL };
+	void *item = NULL;
+
+	if (!join(zone, &w)) {
+		port_sleep(SLEEP_MIN_NS);
+		return NULL;
+	}
+	for (;;) {
+		/* acquire, pairs with zone_hand_over(). */
+		if (atomic_load_explicit(&w.served, memory_order_acquire) != 0)
+			break;
+		if (__atomic_load_n(&zone->first, __ATOMIC_RELAXED) == &w &&
+		    keg_take(&zone->keg, &item, 1, M_NOWAIT) != 0)
+			break;
+		port_wait(&w.served, 0, LOOK_NS);
+	}
+	leave(zone, &w);
+	if (item == NULL)
+		item = w.item;
+	else if (atomic_load_explicit(&w.served, memory_order_acquire) != 0 &&
+		 !zone_hand_over(zone, w.item))
+		keg_return(&zone->keg, &w.item, 1, "uma_zalloc");
+	return item;
+}
+
+static void *
+wait_bounded(struct uma_zone *zone)
+{
+	void *item;
+
+	if (!zone_close(zone)) {
+		port_sleep(SLEEP_MIN_NS);
+		return NULL;
+	}
+	item = wait_in_line(zone);
+	zone_open(zone);
+	if (item != NULL)
+		zone_count(&zone->slow_allocs, 1);
+	return item;
+}
+
+void *
+zone_wait(struct uma_zone *zone, unsigned round, const char *function)
+{
+	uint64_t ns = SLEEP_MIN_NS << (round < 6 ? round : 6);
+
+	zone_count(&zone->sleeps, 1);
+	if (is_bounded(zone))
+		return wait_bounded(zone);
+	zone_reclaim_all();
+	port_sleep(ns < SLEEP_MAX_NS ? ns : SLEEP_MAX_NS);
+	if (round % TELL_ROUNDS == TELL_ROUNDS - 1) {
+		char line[160];
+		struct text t = { line, line + sizeof(line) };
+
+		text_put(&t, "uma: ");
+		text_put(&t, function);
+		text_put(&t, ": still waiting for memory: zone \"");
+		text_put(&t, zone->name);
+		text_put(&t, "\"\n");
+		port_print(line, (size_t)(t.at - line));
+	}
+	return NULL;
+}
+
+void *
+zone_take_cached(struct uma_zone *zone)
+{
+	struct zone_reading now;
+	void *item = NULL;
+
+	if (!is_bounded(zone))
+		return NULL;
+	zone_read(zone, &now);
+	if (now.cached == 0 || !zone_close(zone))
+		return NULL;
+	if (keg_take(&zone->keg, &item, 1, M_NOWAIT) == 0)
+		item = NULL;
+	zone_open(zone);
+	if (item != NULL)
+		zone_count(&zone->slow_allocs, 1);
+	return item;
+}

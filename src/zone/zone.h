@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * zone - the public object: every choice of an allocation is made here
+ *
+ * Why it is here.  The rooms below each do one thing and report; the zone
+ * decides what comes next when a hit misses, cheapest memory first.
+ *
+ *	uma_zalloc                        uma_zfree
+ *	  hit: pop of this CPU's load       hit: push on this CPU's load
+ *	  swap load and spare               swap load and spare
+ *	  a full bucket from the depot      the full spare to the depot
+ *	  a bucket filled from the keg      an empty load from meta
+ *	  one item from the keg             the item to the keg
+ *	  wait, or NULL                     hand it to who waits
+ *
+ * Zones with callbacks point `fast` at records that always miss, so the hit
+ * of plain zones makes no test for them; their own hit is one call further.
+ *
+ * A zone is closed while somebody waits for its items or destroys it: its
+ * records are closed, so every free comes to the keg, where it is counted or
+ * handed to the longest waiter.
+ *
+ * What holds.
+ *   1. Zones are numbered from 1; the structure of a number stays for ever, so
+ *      a dead handle is recognised.
+ *   2. allocs - frees = items in users' hands; the rest of what is out of the
+ *      keg is in records, the depot, or a hand on its way.
+ *   3. Callbacks run with nothing held.
+ *
+ * Locks.  zone->lock for waiters and the closing count; the depot's; the
+ * keg's.  What it may touch.  base port lock percpu pagemap meta supply slab
+ * keg depot.
+ */
+#ifndef ZONE_ZONE_H
+#define ZONE_ZONE_H
+
+#include <uma/uma.h>
+
+#include "base/base.h"
+#include "depot/depot.h"
+#include "keg/keg.h"
+#include "lock/lock.h"
+#include "percpu/percpu.h"
+
+#define ZONE_LIVE UINT32_C(0x554d417a)
+#define ZONE_DEAD UINT32_C(0x64656164)
+
+struct waiter;
+
+struct uma_zone {
+	/* The line of the hit. */
+	alignas(CACHE_LINE) uintptr_t fast; /* records, or ones that miss */
+	uint64_t hit_id; /* what the page map says of its items; or no id */
+	uint64_t magic;  /* of the layout: see slab_item_starts() */
+	uint64_t granule_magic;
+	uintptr_t caches; /* the real records; 0 before they can be had */
+	_Atomic uint32_t state;
+	uint32_t id;
+	uint16_t flags;
+	bool has_callbacks;
+	_Atomic bool closed;
+
+	/* Set at creation. */
+	uma_ctor ctor;
+	uma_dtor dtor;
+	char name[64];
+
+	/* Changes on misses. */
+	alignas(CACHE_LINE) struct depot depot;
+	_Atomic unsigned bucket_items; /* what a new bucket should hold */
+	unsigned bucket_items_max;
+	size_t depot_max; /* items */
+	_Atomic uint64_t slow_allocs;
+	_Atomic uint64_t slow_frees;
+	_Atomic uint64_t fails;
+	_Atomic uint64_t sleeps;
+
+	/* Waiting and destruction. */
+	struct lock lock;
+	unsigned closers; /* who wants it closed */
+	struct waiter *first;
+	struct waiter **last;
+	_Atomic uint32_t freed;   /* counts frees while closed */
+	_Atomic uint32_t walkers; /* who looks at it from the registry */
+	struct uma_zone *next_dead;
+	struct vm_object *object; /* or NULL; owned */
+
+	alignas(CACHE_LINE) struct keg keg;
+};
+
+/* registry.c */
+
+/* A zone structure with a number, not live yet; NULL without memory. */
+struct uma_zone *registry_take(void);
+void registry_publish(struct uma_zone *zone);
+/* Take it out: after this no walker holds it. */
+void registry_retire(struct uma_zone *zone);
+void registry_give(struct uma_zone *zone);
+/*
+ * The next live zone from number *at on, held until registry_drop(); NULL at
+ * the end.
+ */
+struct uma_zone *registry_next(uint32_t *at);
+void registry_hold(struct uma_zone *zone);
+void registry_drop(struct uma_zone *zone);
+
+/* Die unless it is a live zone. */
+void zone_check(uma_zone_t zone, const char *function);
+
+/* create.c */
+
+/* The canonical creation record; every API level is an adapter over it. */
+struct zone_plan {
+	const char *name;
+	size_t item_bytes;
+	size_t align;
+	uint16_t flags; /* UMA_ZONE_* */
+	uma_ctor ctor;
+	uma_dtor dtor;
+	uma_init init;
+	uma_fini fini;
+	uintptr_t caches; /* records taken by the caller, or 0 */
+};
+
+/* NULL without memory. */
+struct uma_zone *zone_make(const struct zone_plan *plan);
+
+/* The arguments of uma_zcreate() as a plan; dies of a crime in them. */
+void zone_plan_2002(struct zone_plan *plan, int size, int align);
+
+/*
+ * alloc.c: what heap needs: the miss of a plain zone.  Never waits, counts
+ * nothing failed but `fails`.
+ */
+void *zone_alloc_miss(struct uma_zone *zone);
+
+/* free.c: an item known to be this zone's, not hit. */
+void zone_free_miss(struct uma_zone *zone, void *item, const char *function);
+
+/* Give cached items of all zones back to the slabs, and idle slabs away. */
+void zone_reclaim_all(void);
+
+/* Numbers of one zone, as far as they are not the keg's. */
+struct zone_reading {
+	uint64_t allocs;
+	uint64_t frees;
+	uint64_t cached;
+	uint64_t misses;
+};
+
+void zone_read(struct uma_zone *zone, struct zone_reading *out);
+
+/* boot: give zones made before the caches opened their records. */
+bool zone_open_caches(void);
+
+#endif /* ZONE_ZONE_H */

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * record.c - what the processes reported as they ended
+ *
+ * The library's side, and the form of a record, is in src/libc/exit.c.
+ * Keys that are not known here are left out, so an older tool reads the
+ * records of a newer library.
+ */
+#define _GNU_SOURCE 1
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tool.h"
+
+/* Where each key of a zone's line goes. */
+static const struct {
+	const char *key;
+	size_t offset;
+} zone_keys[] = {
+	{ "size", offsetof(struct zone, size) },
+	{ "limit", offsetof(struct zone, limit) },
+	{ "used", offsetof(struct zone, used) },
+	{ "free", offsetof(struct zone, free) },
+	{ "allocs", offsetof(struct zone, allocs) },
+	{ "frees", offsetof(struct zone, frees) },
+	{ "fails", offsetof(struct zone, fails) },
+	{ "sleeps", offsetof(struct zone, sleeps) },
+	{ "xdomain", offsetof(struct zone, xdomain) },
+	{ "misses", offsetof(struct zone, misses) },
+	{ "slab", offsetof(struct zone, slab) },
+};
+
+static uint64_t *
+field(struct zone *zone, size_t offset)
+{
+	return (uint64_t *)(void *)((char *)zone + offset);
+}
+
+/* ---- lines ---- */
+
+/* The next "KEY VALUE" of a line; false at its end or at what is none. */
+static bool
+next_pair(char **rest, const char **key, uint64_t *value)
+{
+	char *word = strsep(rest, " ");
+	char *number, *end;
+
+	if (word == NULL || *rest == NULL || strcmp(word, "name") == 0)
+		return false;
+	number = strsep(rest, " ");
+	errno = 0;
+	*value = strtoull(number, &end, 10);
+	*key = word;
+	return errno == 0 && end != number && *end == '\0';
+}
+
+static bool
+parse_zone(char *line, struct zone *zone)
+{
+	const char *key;
+	uint64_t value;
+
+	memset(zone, 0, sizeof *zone);
+	while (next_pair(&line, &key, &value)) {
+		for (size_t i = 0; i < sizeof zone_keys / sizeof *zone_keys;
+		     i++) {
+			if (strcmp(zone_keys[i].key, key) == 0)
+				*field(zone, zone_keys[i].offset) = value;
+		}
+	}
+	/* What follows "name", blanks and all. */
+	zone->name = line;
+	return line != NULL && *line != '\0';
+}
+
+static void
+parse_total(char *line, struct tally *tally)
+{
+	const char *key;
+	uint64_t value;
+
+	while (next_pair(&line, &key, &value)) {
+		if (strcmp(key, "large") == 0)
+			tally->large = value;
+		else if (strcmp(key, "large_allocs") == 0)
+			tally->large_allocs = value;
+		else if (strcmp(key, "large_frees") == 0)
+			tally->large_frees = value;
+	}
+}
+
+/* ---- sums ---- */
+
+static struct zone *
+find_zone(struct tally *tally, const struct zone *like)
+{
+	struct zone *zone;
+
+	for (size_t i = 0; i < tally->zone_count; i++) {
+		zone = &tally->zones[i];
+		if (zone->size == like->size &&
+		    strcmp(zone->name, like->name) == 0)
+			return zone;
+	}
+	if (tally->zone_count == tally->zone_max) {
+		tally->zone_max = tally->zone_max * 2 + 64;
+		tally->zones = must(
+		    reallocarray(tally->zones, tally->zone_max, sizeof *zone));
+	}
+	zone = &tally->zones[tally->zone_count++];
+	memset(zone, 0, sizeof *zone);
+	zone->name = must(strdup(like->name));
+	zone->size = like->size;
+	return zone;
+}
+
+static void
+add_zone(struct tally *tally, const struct zone *one)
+{
+	struct zone *sum = find_zone(tally, one);
+
+	/* Each process has its own limit: the sum would bind none. */
+	if (one->limit > sum->limit)
+		sum->limit = one->limit;
+	sum->used += one->used;
+	sum->free += one->free;
+	sum->allocs += one->allocs;
+	sum->frees += one->frees;
+	sum->fails += one->fails;
+	sum->sleeps += one->sleeps;
+	sum->xdomain += one->xdomain;
+	sum->misses += one->misses;
+	sum->slab += one->slab;
+}
+
+static void
+add_record(struct tally *tally, const struct tally *record)
+{
+	for (size_t i = 0; i < record->zone_count; i++)
+		add_zone(tally, &record->zones[i]);
+	tally->processes++;
+	tally->large += record->large;
+	tally->large_allocs += record->large_allocs;
+	tally->large_frees += record->large_frees;
+}
+
+void
+record_drop(struct tally *tally)
+{
+	for (size_t i = 0; i < tally->zone_count; i++)
+		free(tally->zones[i].name);
+	free(tally->zones);
+	memset(tally, 0, sizeof *tally);
+}
+
+/*
+ * A record counts when its `end` is there; one that a full disk cut short
+ * is forgotten when the next begins.
+ */
+void
+record_read(const char *path, struct tally *tally)
+{
+	struct tally record = { 0 };
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t line_max = 0;
+	ssize_t length;
+
+	if (file == NULL)
+		fail(EXIT_OWN, "%s: %s", path, strerror(errno));
+	while ((length = getline(&line, &line_max, file)) > 0) {
+		struct zone zone;
+
+		if (line[length - 1] == '\n')
+			line[length - 1] = '\0';
+		if (strncmp(line, "uma-report 1 ", 13) == 0) {
+			record_drop(&record);
+		} else if (strncmp(line, "zone ", 5) == 0) {
+			if (parse_zone(line + 5, &zone))
+				add_zone(&record, &zone);
+		} else if (strncmp(line, "total ", 6) == 0) {
+			parse_total(line + 6, &record);
+		} else if (strcmp(line, "end") == 0) {
+			add_record(tally, &record);
+			record_drop(&record);
+		}
+	}
+	record_drop(&record);
+	free(line);
+	fclose(file);
+}
