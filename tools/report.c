@@ -107,11 +107,14 @@ ended(int status)
 
 /* ---- the table ---- */
 
-/* The widths, commas and blanks are those of vmstat(8) on FreeBSD. */
+/*
+ * The widths, commas, blanks and empty lines are those of vmstat(8) on
+ * FreeBSD, and of uma_stats_print().
+ */
 void
 report_table(FILE *out, const struct tally *tally)
 {
-	fprintf(out, "%-20s %6s %6s %8s %8s %8s %8s %4s %4s\n", "ITEM", "SIZE",
+	fprintf(out, "%-20s %6s %6s %8s %8s %8s %8s%4s %4s\n\n", "ITEM", "SIZE",
 	    "LIMIT", "USED", "FREE", "REQ", "FAIL", "SLEEP", "XDOMAIN");
 	for (size_t i = 0; i < tally->zone_count; i++) {
 		const struct zone *z = &tally->zones[i];
@@ -123,6 +126,7 @@ report_table(FILE *out, const struct tally *tally)
 		    z->name, pad > 0 ? pad : 0, "", z->size, z->limit, z->used,
 		    z->free, z->allocs, z->fails, z->sleeps, z->xdomain);
 	}
+	fputc('\n', out);
 }
 
 /* ---- one run ---- */

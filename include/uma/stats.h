@@ -21,10 +21,10 @@ extern "C" {
 struct uma_zone_stats {
 	size_t struct_bytes;
 	char name[64];
-	uint64_t item_bytes;  /* as asked at creation */
-	uint64_t limit_items; /* 0 for none */
-	uint64_t used_items;  /* in users' hands */
-	uint64_t free_items;  /* cached, in the depot, and free in slabs */
+	uint64_t item_bytes;   /* as asked at creation */
+	uint64_t limit_items;  /* 0 for none */
+	uint64_t used_items;   /* in users' hands */
+	uint64_t free_items;   /* cached, in the depot, and free in slabs */
 	uint64_t cached_items; /* the part of free_items above the slabs */
 	uint64_t allocs;
 	uint64_t frees;
@@ -33,22 +33,22 @@ struct uma_zone_stats {
 	uint64_t xdomain;
 	uint64_t misses; /* allocations and frees that left the CPU's cache */
 	uint64_t slab_bytes; /* address space held in slabs */
-	uint64_t flags;	     /* UMA_ZONE_* */
+	uint64_t flags;      /* UMA_ZONE_* */
 };
 
 /* The whole library. */
 struct uma_stats {
 	size_t struct_bytes;
 	uint64_t zones;
-	uint64_t mapped_bytes;	/* address space taken from the system */
-	uint64_t slab_bytes;	/* in slabs of zones */
-	uint64_t large_bytes;	/* in large and huge blocks of malloc */
-	uint64_t cached_bytes;	/* free runs kept dirty for reuse */
-	uint64_t meta_bytes;	/* the library's own structures */
-	uint64_t large_allocs;	/* large and huge blocks handed out, ever */
+	uint64_t mapped_bytes; /* address space taken from the system */
+	uint64_t slab_bytes;   /* in slabs of zones */
+	uint64_t large_bytes;  /* in large and huge blocks of malloc */
+	uint64_t cached_bytes; /* free runs kept dirty for reuse */
+	uint64_t meta_bytes;   /* the library's own structures */
+	uint64_t large_allocs; /* large and huge blocks handed out, ever */
 	uint64_t large_frees;
-	uint64_t emergencies;	/* allocations served by the emergency source */
-	int percpu_mode;	/* 0 generic, 1 rseq by CPU, 2 rseq by mm_cid */
+	uint64_t emergencies; /* allocations served by the emergency source */
+	int percpu_mode;      /* 0 generic, 1 rseq by CPU, 2 rseq by mm_cid */
 	unsigned percpu_slots;
 };
 

@@ -61,8 +61,8 @@ extern "C" {
 #endif
 
 /* What uma_startup() is given: UMA_SLAB_SIZE * UMA_BOOT_PAGES bytes. */
-#define UMA_SLAB_SIZE	  65536
-#define UMA_BOOT_PAGES	  32
+#define UMA_SLAB_SIZE  65536
+#define UMA_BOOT_PAGES 32
 
 /* An upper bound on the smallest item, whatever the page size. */
 #define UMA_SMALLEST_UNIT 8
@@ -84,19 +84,19 @@ typedef void (*uma_fini)(void *mem, int size);
 
 /* Zone flags. */
 #define UMA_ZONE_PAGEABLE 0x0001 /* hand out items before pages back them */
-#define UMA_ZONE_ZINIT	  0x0002 /* init zeroes; replaces the caller's init */
-#define UMA_ZONE_STATIC	  0x0004 /* size fixed by prealloc or set_obj */
+#define UMA_ZONE_ZINIT    0x0002 /* init zeroes; replaces the caller's init */
+#define UMA_ZONE_STATIC   0x0004 /* size fixed by prealloc or set_obj */
 #define UMA_ZONE_OFFPAGE  0x0008 /* slab headers off the slab: always so */
-#define UMA_ZONE_MALLOC	  0x0010 /* for the library's malloc only */
-#define UMA_ZONE_NOFREE	  0x0020 /* never give slabs back */
+#define UMA_ZONE_MALLOC   0x0010 /* for the library's malloc only */
+#define UMA_ZONE_NOFREE   0x0020 /* never give slabs back */
 
 /* Alignment is a mask: a power of two less one. */
-#define UMA_ALIGN_PTR	  ((int)sizeof(void *) - 1)
-#define UMA_ALIGN_LONG	  ((int)sizeof(long) - 1)
-#define UMA_ALIGN_INT	  ((int)sizeof(int) - 1)
-#define UMA_ALIGN_SHORT	  ((int)sizeof(short) - 1)
-#define UMA_ALIGN_CHAR	  ((int)sizeof(char) - 1)
-#define UMA_ALIGN_CACHE	  (64 - 1)
+#define UMA_ALIGN_PTR   ((int)sizeof(void *) - 1)
+#define UMA_ALIGN_LONG  ((int)sizeof(long) - 1)
+#define UMA_ALIGN_INT   ((int)sizeof(int) - 1)
+#define UMA_ALIGN_SHORT ((int)sizeof(short) - 1)
+#define UMA_ALIGN_CHAR  ((int)sizeof(char) - 1)
+#define UMA_ALIGN_CACHE (64 - 1)
 
 /*
  * uma_zcreate - create a zone
@@ -196,8 +196,7 @@ UMA_EXPORT void uma_reclaim(void);
  * NULL, misaligned, overlapping or unmapped memory fails the allocation
  * cleanly (the last three are handed back to the freeing function).
  */
-typedef void *(*uma_alloc)(
-    uma_zone_t zone, int size, uint8_t *pflag, int wait);
+typedef void *(*uma_alloc)(uma_zone_t zone, int size, uint8_t *pflag, int wait);
 typedef void (*uma_free)(void *item, int size, uint8_t pflag);
 
 /*
@@ -211,11 +210,11 @@ UMA_EXPORT void uma_zone_set_allocf(uma_zone_t zone, uma_alloc allocf);
 UMA_EXPORT void uma_zone_set_freef(uma_zone_t zone, uma_free freef);
 
 /* Set by an allocf, seen by the freef.  The library sets BOOT and KMEM. */
-#define UMA_SLAB_BOOT	0x01 /* from boot memory; never given back */
-#define UMA_SLAB_KMEM	0x02 /* from the library's own supply */
-#define UMA_SLAB_KMAP	0x04 /* from a backing object */
-#define UMA_SLAB_PRIV	0x08 /* from a private supplier */
-#define UMA_SLAB_OFFP	0x10 /* managed separately */
+#define UMA_SLAB_BOOT   0x01 /* from boot memory; never given back */
+#define UMA_SLAB_KMEM   0x02 /* from the library's own supply */
+#define UMA_SLAB_KMAP   0x04 /* from a backing object */
+#define UMA_SLAB_PRIV   0x08 /* from a private supplier */
+#define UMA_SLAB_OFFP   0x10 /* managed separately */
 #define UMA_SLAB_MALLOC 0x20 /* one large block of malloc */
 
 /*

@@ -13,7 +13,8 @@
 /* Items above this are backed by the user's touch, not ahead of it. */
 #define BACKED_MAX 4096u
 
-struct heap_hit uma_heap;
+/* free() may come before the first malloc() has woken the library. */
+struct heap_hit uma_heap = { .pagemap = pagemap_root };
 
 static struct uma_zone *zones[HEAP_CLASSES];
 static size_t sizes[HEAP_CLASSES];
@@ -72,7 +73,7 @@ make_hit(uintptr_t caches)
 
 	uma_heap.first_id = zones[0]->id;
 	uma_heap.classes = HEAP_CLASSES;
-	uma_heap.rseq = uma_rseq;
+	uma_heap.rseq = percpu_rseq;
 	uma_heap.caches = rseq ? caches : percpu_nothing();
 	for (unsigned class = 0; class < HEAP_CLASSES; class ++) {
 		const struct slab_layout *l = &zones[class]->keg.layout;

@@ -47,8 +47,9 @@ struct heap_hit {
 	size_t limit;     /* sizes below it have a class */
 	uintptr_t caches; /* records of class 0; or ones that miss */
 	struct arch_rseq rseq;
-	uint32_t first_id; /* keg number of class 0; the rest follow */
-	uint32_t classes;  /* 0: the hit of free() must not be used */
+	pagemap_slot *pagemap; /* set while asleep, too: see heap.c */
+	uint32_t first_id;     /* keg number of class 0; the rest follow */
+	uint32_t classes;      /* 0: the hit of free() must not be used */
 	struct {
 		uint64_t magic; /* see slab_item_starts(); 0 to always miss */
 		uint64_t granule_magic;
@@ -57,7 +58,7 @@ struct heap_hit {
 	    class_of[HEAP_SMALL_MAX / 16 + 1]; /* by size / 16, rounded up */
 };
 
-extern struct heap_hit uma_heap UMA_EXPORT;
+UMA_EXPORT extern struct heap_hit uma_heap;
 
 /* Inlined into malloc(): NULL for a miss, a large size, or before the start. */
 UMA_FAST void *
@@ -74,7 +75,8 @@ heap_hit_alloc(size_t bytes)
 UMA_FAST bool
 heap_hit_free(void *block)
 {
-	uint32_t class = pagemap_id(pagemap_granule(block)) - uma_heap.first_id;
+	uint32_t class = pagemap_id(pagemap_look(uma_heap.pagemap, block)) -
+			 uma_heap.first_id;
 	uint64_t low = (uintptr_t)block & (GRANULE - 1);
 
 	if (unlikely(class >= uma_heap.classes))

@@ -65,6 +65,15 @@ keg_adopt(struct keg *keg, struct slab *s)
 	void *twice;
 
 	if (s->bin == BIN_UNLINKED) {
+		struct slab *same = s;
+
+		/*
+		 * It may be listed and still be the one to claim from.  Who
+		 * has seen it there is a claimer: seq_cst, pairs with
+		 * take_emergency().
+		 */
+		atomic_compare_exchange_strong_explicit(&keg->emergency, &same,
+		    NULL, memory_order_seq_cst, memory_order_relaxed);
 		slab_close_claims(s, &keg->layout, keg->raw);
 		keg->slabs++;
 		keg->free_items += s->free_count;

@@ -12,13 +12,13 @@ struct pages {
 	_Atomic pagemap_entry entries[PAGES_MAX];
 };
 
-_Atomic(struct pagemap_leaf *) uma_pagemap[1u << PAGEMAP_ROOT_BITS];
+pagemap_slot pagemap_root[1u << PAGEMAP_ROOT_BITS];
 
 /* The leaf of an address, made if there is none. */
 static struct pagemap_leaf *
 leaf_make(uintptr_t a, enum meta_how how)
 {
-	_Atomic(struct pagemap_leaf *) *root = &uma_pagemap[a / LEAF_SPAN];
+	pagemap_slot *root = &pagemap_root[a / LEAF_SPAN];
 	/* acquire, pairs with the exchange below: its zeros. */
 	struct pagemap_leaf *leaf =
 	    atomic_load_explicit(root, memory_order_acquire);
@@ -100,7 +100,7 @@ pagemap_clear(const void *address, size_t bytes)
 	for (size_t done = 0; done < bytes; done += GRANULE) {
 		uintptr_t a = (uintptr_t)address + done;
 		struct pagemap_leaf *leaf = atomic_load_explicit(
-		    &uma_pagemap[a / LEAF_SPAN], memory_order_relaxed);
+		    &pagemap_root[a / LEAF_SPAN], memory_order_relaxed);
 
 		atomic_store_explicit(
 		    &leaf->entries[a / GRANULE % (1u << PAGEMAP_LEAF_BITS)], 0,

@@ -50,13 +50,16 @@ struct pagemap_leaf {
 	_Atomic pagemap_entry entries[1u << PAGEMAP_LEAF_BITS];
 };
 
-/* Exported for the hit of free() in libuma_malloc. */
-extern _Atomic(struct pagemap_leaf *)
-    uma_pagemap[1u << PAGEMAP_ROOT_BITS] UMA_EXPORT;
+typedef _Atomic(struct pagemap_leaf *) pagemap_slot;
 
-/* The entry of the granule of any address; 0 if it is not ours. */
+extern pagemap_slot pagemap_root[1u << PAGEMAP_ROOT_BITS];
+
+/*
+ * The entry of the granule of any address; 0 if it is not ours.  `slots` is
+ * pagemap_root, or a pointer to it where its name is not known.
+ */
 UMA_FAST pagemap_entry
-pagemap_granule(const void *address)
+pagemap_look(pagemap_slot *slots, const void *address)
 {
 	uintptr_t a = (uintptr_t)address;
 	uintptr_t root = a >> (GRANULE_BITS + PAGEMAP_LEAF_BITS);
@@ -65,11 +68,17 @@ pagemap_granule(const void *address)
 	if (unlikely(root >> PAGEMAP_ROOT_BITS != 0))
 		return 0;
 	/* relaxed: who has an address of ours got it after it was set. */
-	leaf = atomic_load_explicit(&uma_pagemap[root], memory_order_relaxed);
+	leaf = atomic_load_explicit(&slots[root], memory_order_relaxed);
 	if (unlikely(leaf == NULL))
 		return 0;
 	a = a >> GRANULE_BITS & ((1u << PAGEMAP_LEAF_BITS) - 1);
 	return atomic_load_explicit(&leaf->entries[a], memory_order_relaxed);
+}
+
+UMA_FAST pagemap_entry
+pagemap_granule(const void *address)
+{
+	return pagemap_look(pagemap_root, address);
 }
 
 UMA_FAST uint32_t

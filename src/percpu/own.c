@@ -9,7 +9,7 @@
 /* Aborts are rare; a debugger that steps causes one each time. */
 #define OWN_TRIES 16
 
-struct arch_rseq uma_rseq;
+struct arch_rseq percpu_rseq;
 enum percpu_mode percpu_mode;
 struct lock percpu_seize_lock;
 
@@ -20,7 +20,7 @@ percpu_start(bool generic)
 {
 	bool all_cpus;
 
-	kind = port_rseq(&uma_rseq.area, &uma_rseq.index);
+	kind = port_rseq(&percpu_rseq.area, &percpu_rseq.index);
 	if (!percpu_chunks_start(&all_cpus))
 		return false;
 	if (generic || !all_cpus || !ARCH_HAS_RSEQ)
@@ -90,7 +90,7 @@ own_rseq(uintptr_t caches, uint64_t *word)
 	uintptr_t record;
 
 	for (unsigned tries = 0; tries < OWN_TRIES; tries++) {
-		if (arch_own(caches, &uma_rseq, my_token(), &record, word))
+		if (arch_own(caches, &percpu_rseq, my_token(), &record, word))
 			return (struct cache *)record;
 	}
 	return NULL;

@@ -19,12 +19,12 @@
  *	        both sequences miss with the tests they make anyway
  *	closed  owned by nobody: the zone has turned its caches off
  *
- *	          own: committed sequence (rseq) or compare-and-swap (generic)
+ *	       own: committed sequence (rseq), compare-and-swap (generic)
  *	   live <------------------------------------------------> owned
  *	          release: plain store
  *	   live -> owned by another CPU: seize: compare-and-swap, then one
- *	           membarrier for all, then look whether the mark is still there:
- *	           a sequence that had read the old word may have overwritten it
+ *	   membarrier for all, then look whether the mark is still there: a
+ *	   sequence that had read the old word may have overwritten it
  *
  * What holds.
  *   1. Only the owner writes anything of a record but the word; a live word is
@@ -69,8 +69,8 @@ _Static_assert(offsetof(struct cache, slots) == 8, "arch.h reads it at +8");
 #define WORD_MAKE(count, capacity) \
 	((uint64_t)(count) | (uint64_t)(capacity) << 8)
 
-/* Read by the hit: hidden in the core, exported for libuma_malloc's copy. */
-extern struct arch_rseq uma_rseq UMA_EXPORT;
+/* Read by the hit. */
+extern struct arch_rseq percpu_rseq;
 
 /* Held by the one seizer. */
 extern struct lock percpu_seize_lock;
@@ -121,13 +121,13 @@ unsigned percpu_next(uintptr_t caches, unsigned cpu);
 UMA_FAST void *
 percpu_pop(uintptr_t caches)
 {
-	return arch_pop(caches, &uma_rseq);
+	return arch_pop(caches, &percpu_rseq);
 }
 
 UMA_FAST bool
 percpu_push(uintptr_t caches, void *item)
 {
-	return arch_push(caches, &uma_rseq, item);
+	return arch_push(caches, &percpu_rseq, item);
 }
 
 /*

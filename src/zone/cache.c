@@ -61,6 +61,13 @@ swap(struct cache *c, unsigned count, unsigned *capacity)
 	return other;
 }
 
+/* In generic mode hits come here too. */
+static bool
+is_miss(bool served_by_load)
+{
+	return !served_by_load || percpu_mode == PERCPU_RSEQ;
+}
+
 void *
 cache_pop(struct uma_zone *zone)
 {
@@ -74,13 +81,14 @@ cache_pop(struct uma_zone *zone)
 		return NULL;
 	count = WORD_COUNT(word);
 	capacity = WORD_CAPACITY(word);
+	if (is_miss(count != 0))
+		percpu_add(&c->misses, 1);
 	if (count == 0 && spare_count(c) != 0)
 		count = swap(c, 0, &capacity);
 	if (count != 0) {
 		item = c->slots[--count];
 		percpu_add(&c->allocs, 1);
 	}
-	percpu_add(&c->misses, 1);
 	percpu_release(c, count, capacity);
 	return item;
 }
@@ -170,12 +178,13 @@ cache_push(struct uma_zone *zone, void *item, struct bucket *empty,
 	}
 	if (count != 0 && c->slots[count - 1] == item)
 		uma_crime(function, "double free", item, zone->name);
+	if (is_miss(count < capacity))
+		percpu_add(&c->misses, 1);
 	count = make_room(c, count, &capacity, empty, out);
 	if (count < capacity) {
 		c->slots[count++] = item;
 		result = CACHE_PUSHED;
 	}
-	percpu_add(&c->misses, 1);
 	percpu_release(c, count, capacity);
 	return result;
 }

@@ -54,15 +54,16 @@ copy_name(char *to, size_t bytes, const char *from)
 	to[i] = '\0';
 }
 
-/* A structure that was a zone before keeps its number and nothing else. */
+/*
+ * A structure that was a zone before keeps its number, its state and its
+ * count of walkers: one may just be looking whether it is alive.
+ */
 static void
 wipe(struct uma_zone *zone)
 {
-	uint32_t id = zone->id;
+	size_t kept = offsetof(struct uma_zone, fast);
 
-	__builtin_memset(zone, 0, sizeof(*zone));
-	zone->id = id;
-	atomic_store_explicit(&zone->state, ZONE_DEAD, memory_order_relaxed);
+	__builtin_memset((char *)zone + kept, 0, sizeof(*zone) - kept);
 	zone->last = &zone->first;
 }
 

@@ -9,7 +9,11 @@ enum { WOULD_BLOCK = 11 };
 /* Late frees wake nobody: look again this often. */
 #define LOOK_NS UINT64_C(10000000)
 
-/* Wait until nothing is out.  False: it is, and waiting is not wanted. */
+/*
+ * Wait until nothing is out.  False: it is, and waiting is not wanted.  What a
+ * reclaimer has in its hands is on its way to the keg, not out: it holds the
+ * zone while it has, so who sees no holder first and items out then is right.
+ */
 static bool
 await_items(uma_zone_t zone, int wait)
 {
@@ -18,8 +22,17 @@ await_items(uma_zone_t zone, int wait)
 		uint32_t freed =
 		    atomic_load_explicit(&zone->freed, memory_order_acquire);
 
-		if (keg_out(&zone->keg) == 0)
+		/* seq_cst, pairs with registry_hold(). */
+		uint32_t walkers =
+		    atomic_load_explicit(&zone->walkers, memory_order_seq_cst);
+		size_t out = keg_out(&zone->keg);
+
+		if (out == 0)
 			return true;
+		if (walkers != 0 || out == SIZE_MAX) {
+			port_yield();
+			continue;
+		}
 		if (wait == M_NOWAIT)
 			return false;
 		port_wait(&zone->freed, freed, LOOK_NS);

@@ -48,16 +48,18 @@
 struct waiter;
 
 struct uma_zone {
-	/* The line of the hit. */
-	alignas(CACHE_LINE) uintptr_t fast; /* records, or ones that miss */
-	uint64_t hit_id; /* what the page map says of its items; or no id */
+	/* What outlives the zone: see wipe() in create.c. */
+	alignas(CACHE_LINE) _Atomic uint32_t state;
+	uint32_t id;
+	_Atomic uint32_t walkers; /* who looks at it from the registry */
+
+	/* Also the line of the hit. */
+	uintptr_t fast;  /* records, or ones that miss */
+	uint64_t hit_id; /* what the page map says of its items */
 	uint64_t magic;  /* of the layout: see slab_item_starts() */
 	uint64_t granule_magic;
-	uintptr_t caches; /* the real records; 0 before they can be had */
-	_Atomic uint32_t state;
-	uint32_t id;
+	uintptr_t caches; /* the real records; 0 if there are none */
 	uint16_t flags;
-	bool has_callbacks;
 	_Atomic bool closed;
 
 	/* Set at creation. */
@@ -80,8 +82,7 @@ struct uma_zone {
 	unsigned closers; /* who wants it closed */
 	struct waiter *first;
 	struct waiter **last;
-	_Atomic uint32_t freed;   /* counts frees while closed */
-	_Atomic uint32_t walkers; /* who looks at it from the registry */
+	_Atomic uint32_t freed; /* counts frees while closed */
 	struct uma_zone *next_dead;
 	struct vm_object *object; /* or NULL; owned */
 

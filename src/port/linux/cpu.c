@@ -280,7 +280,7 @@ prove(int cpu, uint32_t rounds)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	both = pthread_create(&a, NULL, spinner, &p) == 0;
 	if (both && pthread_create(&b, NULL, disturber, &p) != 0) {
-		atomic_store(&p.over, true);
+		atomic_store_explicit(&p.over, true, memory_order_seq_cst);
 		pthread_join(a, NULL);
 		both = false;
 	}
@@ -289,7 +289,7 @@ prove(int cpu, uint32_t rounds)
 		return false;
 	pthread_join(a, NULL);
 	pthread_join(b, NULL);
-	return atomic_load(&p.proved);
+	return atomic_load_explicit(&p.proved, memory_order_seq_cst);
 }
 
 /*
@@ -314,16 +314,18 @@ spinner(void *arg)
 		*section = 0;
 		if (end == RSEQ_TEST_SAW)
 			break;
-		if (atomic_load(&p->inside) != round)
+		if (atomic_load_explicit(&p->inside, memory_order_seq_cst) !=
+		    round)
 			continue;
 		round++;
 		aborted += end == RSEQ_TEST_ABORTED;
 		if (aborted == p->rounds) {
-			atomic_store(&p->proved, true);
+			atomic_store_explicit(
+			    &p->proved, true, memory_order_seq_cst);
 			break;
 		}
 	}
-	atomic_store(&p->over, true);
+	atomic_store_explicit(&p->over, true, memory_order_seq_cst);
 	return NULL;
 }
 
@@ -335,24 +337,27 @@ disturber(void *arg)
 	bool tied = stay_on(p->cpu);
 
 	while (tied && !give_up(p)) {
-		uint32_t round = atomic_load(&p->inside);
+		uint32_t round =
+		    atomic_load_explicit(&p->inside, memory_order_seq_cst);
 
-		if (round == atomic_load(&p->word)) {
+		if (round ==
+		    atomic_load_explicit(&p->word, memory_order_seq_cst)) {
 			port_yield();
 			continue;
 		}
 		if (p->cpu < 0 && !port_rseq_barrier())
 			break;
-		atomic_store(&p->word, round);
+		atomic_store_explicit(&p->word, round, memory_order_seq_cst);
 	}
-	atomic_store(&p->over, true);
+	atomic_store_explicit(&p->over, true, memory_order_seq_cst);
 	return NULL;
 }
 
 static bool
 give_up(struct proof *p)
 {
-	return atomic_load(&p->over) || port_now_ns() > p->deadline_ns;
+	return atomic_load_explicit(&p->over, memory_order_seq_cst) ||
+	       port_now_ns() > p->deadline_ns;
 }
 
 /* Tie this thread to a CPU; a negative one means any. */

@@ -21,7 +21,7 @@ CC = os.environ.get("CC", "cc").split()
 LIMIT = 60  # seconds until a hang is a failure
 LINES = 12  # the summary's most
 HEADER = ("ITEM                   SIZE  LIMIT     USED     FREE      REQ"
-          "     FAIL SLEEP XDOMAIN")
+          "     FAILSLEEP XDOMAIN")
 COLUMNS = ("size", "limit", "used", "free", "req", "fail", "sleep",
            "xdomain")
 
@@ -47,9 +47,10 @@ def read_table(text):
     """Rows by name and size, each checked to the byte."""
     lines = text.split("\n")
     assert lines[0] == HEADER, lines[0]
-    assert lines[-1] == "", "the last line is not ended"
+    assert lines[1] == "", "no empty line after the first"
+    assert lines[-2:] == ["", ""], "no empty line at the end"
     rows = {}
-    for line in lines[1:-1]:
+    for line in lines[2:-2]:
         name, _, numbers = line.rpartition(":")
         row = dict(zip(COLUMNS, map(int, numbers.split(",")), strict=True))
         # Whatever is not to the byte as it should be differs here.

@@ -148,6 +148,10 @@ class ReportTest(Case):
                             "import os; os.environ.clear(); os._exit(0)"])
         self.assertEqual(text.count("\nend\n"), 1)
 
+    def test_nothing_done_is_nothing_said(self):
+        text = self.report([WORK, "fork_idle", 10, 10])
+        self.assertEqual(text.count("uma-report 1 "), 1)
+
     def test_no_file_is_made(self):
         path = self.home / "none"
         env = dict(self.env, LD_PRELOAD=LIBRARY,

@@ -6,10 +6,12 @@
  *				one is freed; then leave by WAY:
  *	return exit _exit _Exit quick_exit abort
  *	fork	a child does the same and both leave by exit
+ *	fork_idle	a child leaves by _exit without doing anything
  *	thread	a thread leaves by exit while main waits
  */
 #define _GNU_SOURCE 1
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,13 +44,15 @@ leave_from_thread(void *unused)
 }
 
 static int
-fork_and_work(size_t count, size_t bytes)
+fork_and_work(bool is_idle, size_t count, size_t bytes)
 {
 	pid_t pid = fork();
 	int status;
 
 	if (pid < 0)
 		return 1;
+	if (pid == 0 && is_idle)
+		_exit(0);
 	if (pid == 0) {
 		work(count, bytes);
 		exit(0);
@@ -71,8 +75,8 @@ leave(const char *way, size_t count, size_t bytes)
 		quick_exit(0);
 	if (strcmp(way, "abort") == 0)
 		abort();
-	if (strcmp(way, "fork") == 0)
-		return fork_and_work(count, bytes);
+	if (strncmp(way, "fork", 4) == 0)
+		return fork_and_work(way[4] != '\0', count, bytes);
 	if (strcmp(way, "thread") == 0 &&
 	    pthread_create(&thread, NULL, leave_from_thread, NULL) == 0)
 		pthread_join(thread, NULL);

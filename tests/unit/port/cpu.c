@@ -154,7 +154,7 @@ TEST(barrier_in_a_forked_child)
 	pid = fork();
 	if (pid == 0) {
 		bool good = port_rseq(&area, &index) != PORT_RSEQ_NONE &&
-		    port_rseq_live() && port_rseq_barrier();
+			    port_rseq_live() && port_rseq_barrier();
 
 		_exit(good ? 0 : 1);
 	}

@@ -73,8 +73,8 @@ resident(void *p, size_t bytes)
 static bool
 filter(unsigned number, unsigned arg, unsigned value, unsigned answer)
 {
-	unsigned arg_at = (unsigned)offsetof(struct seccomp_data, args) +
-	    arg * 8;
+	unsigned arg_at =
+	    (unsigned)offsetof(struct seccomp_data, args) + arg * 8;
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 		    offsetof(struct seccomp_data, nr)),
@@ -84,12 +84,11 @@ filter(unsigned number, unsigned arg, unsigned value, unsigned answer)
 		BPF_STMT(BPF_RET | BPF_K, answer),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	struct sock_fprog program = {
-		.len = sizeof code / sizeof code[0], .filter = code
-	};
+	struct sock_fprog program = { .len = sizeof code / sizeof code[0],
+		.filter = code };
 
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
 /*
@@ -300,8 +299,8 @@ TEST(remap_moves_and_keeps)
 		REQUIRE(p != NULL);
 		mark(p, MIB);
 		/* Whatever is behind it, it cannot grow there. */
-		mmap(wall, 4 * KIB, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
-		    MAP_FIXED_NOREPLACE, -1, 0);
+		mmap(wall, 4 * KIB, PROT_READ,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 		before = space_used();
 		q = port_remap(p, MIB, 5 * MIB, align);
 		CHECK_EQ(space_used() - before, 4 * MIB);

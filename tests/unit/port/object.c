@@ -75,8 +75,7 @@ TEST(map_in_many_threads)
 	REQUIRE(p != NULL);
 	p[1] = 5;
 	for (int i = 0; i < 4; i++)
-		REQUIRE(pthread_create(
-			    &threads[i], NULL, map_often, &fd) == 0);
+		REQUIRE(pthread_create(&threads[i], NULL, map_often, &fd) == 0);
 	for (int i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);
 }

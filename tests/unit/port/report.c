@@ -39,7 +39,9 @@ copy_self(const char *to)
 		if (write(fd, text, (size_t)n) != n)
 			return -1;
 	return fchown(fd, 65534, 65534) == 0 && fchmod(fd, 06755) == 0 &&
-		close(fd) == 0 ? 0 : -1;
+		       close(fd) == 0
+		   ? 0
+		   : -1;
 }
 
 /* What the next test runs with another user's rights. */

@@ -7,7 +7,7 @@
 
 #include "port/port.h"
 
-#define MS_NS  UINT64_C(1000000)
+#define MS_NS   UINT64_C(1000000)
 #define THREADS 8
 
 struct seen {
@@ -30,7 +30,7 @@ look(void *arg)
 	seen->id = port_thread_id();
 	pthread_barrier_wait(seen->all_here);
 	seen->constant = port_thread_id() == seen->id &&
-	    port_self() == seen->self && seen->self->gate == 5;
+			 port_self() == seen->self && seen->self->gate == 5;
 	pthread_barrier_wait(seen->all_here);
 	return NULL;
 }
@@ -45,8 +45,7 @@ look_in_threads(void)
 	pthread_barrier_init(&all_here, NULL, THREADS);
 	for (int i = 0; i < THREADS; i++) {
 		seen[i].all_here = &all_here;
-		REQUIRE(pthread_create(
-			    &threads[i], NULL, look, &seen[i]) == 0);
+		REQUIRE(pthread_create(&threads[i], NULL, look, &seen[i]) == 0);
 	}
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
@@ -56,7 +55,7 @@ look_in_threads(void)
 		CHECK(seen[i].id != port_thread_id());
 		for (int j = 0; j < i; j++)
 			CHECK(seen[i].id != seen[j].id &&
-			    seen[i].self != seen[j].self);
+			      seen[i].self != seen[j].self);
 	}
 }
 
@@ -115,8 +114,7 @@ wake_them(uint64_t timeout_ns)
 	pthread_t threads[4];
 
 	for (int i = 0; i < 4; i++)
-		REQUIRE(pthread_create(
-			    &threads[i], NULL, wait_there, &w) == 0);
+		REQUIRE(pthread_create(&threads[i], NULL, wait_there, &w) == 0);
 	port_sleep(10 * MS_NS);
 	CHECK_EQ(atomic_load(&w.awake), 0);
 	/* They slept, and did not spin through waits that end at once. */
@@ -207,8 +205,8 @@ TEST(nothing_is_a_cancellation_point)
 	void *result = NULL;
 	pthread_t thread;
 
-	REQUIRE(pthread_create(
-		    &thread, NULL, be_cancelled, &came_through) == 0);
+	REQUIRE(
+	    pthread_create(&thread, NULL, be_cancelled, &came_through) == 0);
 	pthread_join(thread, &result);
 	CHECK(atomic_load(&came_through));
 	CHECK(result == PTHREAD_CANCELED);

@@ -65,12 +65,14 @@ arch_pop(uintptr_t caches, const struct arch_rseq *rseq)
 	    "addq $0xffff, %[word]\n\t"
 	    RSEQ_COMMIT("%[word]")
 	    : [rec] "=&r"(rec), [word] "=&q"(word), [count] "=&r"(count),
-	      [slots] "=&r"(slots)
+	      [slots] "=&a"(slots)
 	    : [caches] "rm"(caches), [area] "r"(rseq->area),
 	      [index] "r"(rseq->index)
 	    : "memory", "cc"
 	    : fail);
 	/* clang-format on */
+	if (slots == 0)
+		__builtin_unreachable(); /* no item is NULL */
 	return (void *)slots;
 fail:
 	return NULL;

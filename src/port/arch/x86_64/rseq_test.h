@@ -12,9 +12,9 @@
 #include "base/base.h"
 
 enum rseq_test_end {
-	RSEQ_TEST_SPUN,	   /* nothing happened: this proves nothing */
+	RSEQ_TEST_SPUN,    /* nothing happened: this proves nothing */
 	RSEQ_TEST_ABORTED, /* the kernel restarted the section */
-	RSEQ_TEST_SAW,	   /* it saw the change and was not restarted */
+	RSEQ_TEST_SAW,     /* it saw the change and was not restarted */
 };
 
 /*
@@ -30,31 +30,30 @@ rseq_test_spin(void *area, _Atomic uint32_t *inside, _Atomic uint32_t *word,
 	 * The four bytes before the abort address are the signature that the
 	 * kernel asks for, as the operand of an instruction that traps.
 	 */
-	__asm__ goto(
-	    ".pushsection __rseq_cs, \"aw\"\n\t"
-	    ".balign 32\n"
-	    "1:\t.long 0, 0\n\t"
-	    ".quad 2f, 3f - 2f, 4f\n\t"
-	    ".popsection\n\t"
-	    "leaq 1b(%%rip), %%rax\n\t"
-	    "movq %%rax, 8(%[area])\n"
-	    "2:\tmovq %[spins], %%rcx\n\t"
-	    "movl %[round], (%[inside])\n"
-	    "5:\tcmpl (%[word]), %[round]\n\t"
-	    "je %l[saw]\n\t"
-	    "pause\n\t"
-	    "decq %%rcx\n\t"
-	    "jnz 5b\n"
-	    "3:\tjmp 6f\n\t"
-	    ".byte 0x0f, 0xb9, 0x3d\n\t"
-	    ".long 0x53053053\n"
-	    "4:\tjmp %l[aborted]\n"
-	    "6:"
-	    :
-	    : [area] "r"(area), [inside] "r"(inside), [word] "r"(word),
-	    [round] "r"(round), [spins] "r"(spins)
-	    : "rax", "rcx", "memory", "cc"
-	    : saw, aborted);
+	__asm__ goto(".pushsection __rseq_cs, \"aw\"\n\t"
+		     ".balign 32\n"
+		     "1:\t.long 0, 0\n\t"
+		     ".quad 2f, 3f - 2f, 4f\n\t"
+		     ".popsection\n\t"
+		     "leaq 1b(%%rip), %%rax\n\t"
+		     "movq %%rax, 8(%[area])\n"
+		     "2:\tmovq %[spins], %%rcx\n\t"
+		     "movl %[round], (%[inside])\n"
+		     "5:\tcmpl (%[word]), %[round]\n\t"
+		     "je %l[saw]\n\t"
+		     "pause\n\t"
+		     "decq %%rcx\n\t"
+		     "jnz 5b\n"
+		     "3:\tjmp 6f\n\t"
+		     ".byte 0x0f, 0xb9, 0x3d\n\t"
+		     ".long 0x53053053\n"
+		     "4:\tjmp %l[aborted]\n"
+		     "6:"
+		     :
+		     : [area] "r"(area), [inside] "r"(inside), [word] "r"(word),
+		     [round] "r"(round), [spins] "r"(spins)
+		     : "rax", "rcx", "memory", "cc"
+		     : saw, aborted);
 	return RSEQ_TEST_SPUN;
 aborted:
 	return RSEQ_TEST_ABORTED;
