@@ -174,7 +174,7 @@ give_late(void *base, size_t count)
  * not held over the system call.
  */
 static void
-forget_down_to(size_t target)
+forget_down_to(size_t target) UMA_REQUIRES(&supply.lock)
 {
 	size_t at;
 	size_t count;
@@ -210,7 +210,7 @@ forget_down_to(size_t target)
 
 /* Called with the lock at every give. */
 static void
-decay(void)
+decay(void) UMA_REQUIRES(&supply.lock)
 {
 	size_t dirty = supply_dirty_bytes();
 	size_t bound =
