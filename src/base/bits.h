@@ -56,6 +56,18 @@ highest_bit(uint64_t x)
 	return 63u - (unsigned)__builtin_clzll(x);
 }
 
+/* How many bits are set; not the builtin, which may call a library. */
+static inline unsigned
+count_bits(uint64_t x)
+{
+	const uint64_t ones = UINT64_MAX / 255;
+
+	x -= x >> 1 & UINT64_MAX / 3;
+	x = (x & UINT64_MAX / 5) + (x >> 2 & UINT64_MAX / 5);
+	x = (x + (x >> 4)) & UINT64_MAX / 17;
+	return (unsigned)(x * ones >> 56);
+}
+
 /* The smallest power of two that is not below `n`; n from 1 to 2^63. */
 static inline size_t
 pow2_up(size_t n)

@@ -3,6 +3,7 @@
 
 #include <uma/uma.h>
 
+#include "boot/options.h"
 #include "heap/heap.h"
 #include "lock/lock.h"
 #include "meta/meta.h"
@@ -22,27 +23,14 @@ static _Atomic uintptr_t waker; /* the thread that wakes the library */
 /* Of the boot memory, so much is for headers and zones. */
 #define BOOT_META_BYTES (8 * GRANULE)
 
-/* The one option of today: percpu:generic. */
+/* With the mode that the user asks for. */
 static bool
-option_generic(void)
+wake_percpu(void)
 {
-	static const char want[] = "percpu:generic";
-	const char *o = port_options();
+	struct options options;
 
-	while (o != NULL && *o != '\0') {
-		size_t i = 0;
-
-		while (want[i] != '\0' &&
-		       (o[i] == want[i] || (want[i] == ':' && o[i] == '=')))
-			i++;
-		if (want[i] == '\0' && (o[i] == '\0' || o[i] == ','))
-			return true;
-		while (*o != '\0' && *o != ',')
-			o++;
-		if (*o == ',')
-			o++;
-	}
-	return false;
+	options_read(&options);
+	return percpu_start(options.generic);
 }
 
 static void
@@ -58,7 +46,7 @@ wake_all(void)
 {
 	static bool percpu_awake;
 
-	if (!percpu_awake && !percpu_start(option_generic()))
+	if (!percpu_awake && !wake_percpu())
 		return false;
 	percpu_awake = true;
 	percpu_open();
@@ -158,7 +146,7 @@ uma_startup(void *bootmem)
 	end = round_down(end, GRANULE);
 	meta_boot((void *)start, slabs - start);
 	supply_boot((void *)slabs, end - slabs);
-	if (!percpu_start(option_generic()))
+	if (!wake_percpu())
 		uma_crime(__func__, "no address space", NULL, NULL);
 	by_hand = true;
 	atomic_store_explicit(&state, BY_HAND, memory_order_release);

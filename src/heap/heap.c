@@ -104,8 +104,9 @@ heap_start(void)
 	}
 	make_table();
 	make_hit(caches);
-	/* release, pairs with nothing: who is let past boot sees all. */
-	__atomic_store_n(&uma_heap.limit, HEAP_SMALL_MAX + 1, __ATOMIC_RELEASE);
+	/* Last: from here on the hits may be taken. */
+	atomic_thread_fence(memory_order_release);
+	uma_heap.limit = HEAP_SMALL_MAX + 1;
 	return true;
 }
 

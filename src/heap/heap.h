@@ -10,8 +10,9 @@
  *	above                  a mapping of its own, resized by the system
  *
  * What holds.
- *   1. Every block lies in a granule that the page map knows; a lookup finds
- *      its class, or its large header, from any address.
+ *   1. Every block starts in a granule that the page map knows; a lookup
+ *      finds its class, or its large header.  Of a large block no more than
+ *      the first granule is in the map.
  *   2. Classes are multiples of 16; a class is aligned to the largest power of
  *      two that divides it (up to a granule).
  *   3. Blocks above HEAP_SMALL_MAX are aligned to a granule at least.
@@ -30,7 +31,7 @@
 #include "percpu/percpu.h"
 
 #define HEAP_SMALL_MAX 32768u
-#define HEAP_LARGE_MAX ((size_t)4 << 20)
+#define HEAP_LARGE_MAX ((size_t)32 << 20)
 #define HEAP_MAX       ((size_t)PTRDIFF_MAX)
 
 /* 16 to 128 in steps of 16, then four to a doubling. */

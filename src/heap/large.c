@@ -31,13 +31,6 @@ heap_read(struct heap_reading *out)
 	    atomic_load_explicit(&large_frees, memory_order_relaxed);
 }
 
-/* Only the first granule of a mapping is in the page map. */
-static size_t
-map_bytes(const struct large *l)
-{
-	return l->mapped ? GRANULE : l->bytes;
-}
-
 static bool
 take_memory(
     struct large *l, size_t bytes, size_t align, bool *zeros, enum meta_how how)
@@ -89,8 +82,8 @@ large_alloc(size_t bytes, size_t align, enum heap_how zero)
 	}
 	if (l != NULL) {
 		l->kind = PAGEMAP_LARGE;
-		if (pagemap_set(
-			l->base, map_bytes(l), pagemap_make(0, l), how)) {
+		/* Only its first granule is in the page map: see heap.h. */
+		if (pagemap_set(l->base, GRANULE, pagemap_make(0, l), how)) {
 			block = l->base;
 			add(&large_bytes, l->bytes);
 			add(&large_allocs, 1);
@@ -117,7 +110,7 @@ large_free(struct large *l)
 
 	add(&large_bytes, -(uint64_t)bytes);
 	add(&large_frees, 1);
-	pagemap_clear(base, map_bytes(l));
+	pagemap_clear(base, GRANULE);
 	meta_give(l, PAGEMAP_ALIGN, how);
 	give_memory(base, bytes, mapped, how);
 	if (inside)
@@ -163,19 +156,11 @@ resize_run(struct large *l, size_t bytes)
 		return l->base;
 	if (!gate_enter())
 		return NULL;
-	if (want < was) {
-		pagemap_clear(l->base + want, was - want);
+	ok = want < was ||
+	     supply_extend(l->base, was / GRANULE, (want - was) / GRANULE);
+	if (want < was)
 		supply_give(
 		    l->base + want, (was - want) / GRANULE, META_NORMAL);
-		ok = true;
-	} else if (supply_extend(
-		       l->base, was / GRANULE, (want - was) / GRANULE)) {
-		ok = pagemap_set(
-		    l->base + was, want - was, pagemap_make(0, l), META_NORMAL);
-		if (!ok)
-			supply_give(
-			    l->base + was, (want - was) / GRANULE, META_NORMAL);
-	}
 	if (ok) {
 		l->bytes = want;
 		add(&large_bytes, want - was);

@@ -12,38 +12,67 @@ kind_of(const struct keg *keg)
 	return keg->nofree ? SUPPLY_NOFREE : SUPPLY_NORMAL;
 }
 
-/* Reserve the right to add items: how many, 0 at the limit. */
+/*
+ * Reserve the right to add items: how many, 0 at the limit.  A limited keg is
+ * counted under its lock, so who is refused by the gate must come again.
+ */
 static uint32_t
 reserve_items(struct keg *keg)
 {
-	uint32_t limit = keg->layout.items;
+	size_t limit = keg->layout.items;
 	bool inside = gate_enter();
 
-	/*
-	 * A limited keg is counted under the lock only; who is refused by the
-	 * gate waits for another moment.
-	 */
 	if (!inside) {
 		if (keg->items_max != 0 || keg->frozen)
 			return 0;
-		__atomic_add_fetch(&keg->items, limit, __ATOMIC_RELAXED);
-		return limit;
+		counter_add(&keg->items, limit);
+		return (uint32_t)limit;
 	}
 	lock_take(&keg->lock);
 	if (keg->frozen)
 		limit = 0;
 	else if (keg->items_max != 0)
-		limit = (uint32_t)min_size(limit, keg->items_max - keg->items);
-	__atomic_add_fetch(&keg->items, limit, __ATOMIC_RELAXED);
+		limit =
+		    min_size(limit, keg->items_max - counter_get(&keg->items));
+	counter_add(&keg->items, limit);
 	lock_drop(&keg->lock);
 	gate_leave();
-	return limit;
+	return (uint32_t)limit;
 }
 
 static void
 unreserve_items(struct keg *keg, uint32_t limit)
 {
-	__atomic_sub_fetch(&keg->items, limit, __ATOMIC_RELAXED);
+	counter_add(&keg->items, -(size_t)limit);
+}
+
+static size_t
+header_bytes(const struct keg *keg)
+{
+	return max_size(
+	    PAGEMAP_ALIGN, slab_header_bytes(&keg->layout, keg->raw));
+}
+
+static struct slab *
+take_header(struct keg *keg)
+{
+	bool inside = gate_enter();
+	struct slab *s =
+	    meta_take(header_bytes(keg), inside ? META_NORMAL : META_EMERGENCY);
+
+	if (inside)
+		gate_leave();
+	return s;
+}
+
+static void
+give_header(struct keg *keg, struct slab *s)
+{
+	bool inside = gate_enter();
+
+	meta_give(s, header_bytes(keg), inside ? META_NORMAL : META_EMERGENCY);
+	if (inside)
+		gate_leave();
 }
 
 /* A private supplier's memory, checked; handed back if it is no good. */
@@ -65,14 +94,15 @@ take_private(struct keg *keg, int wait, uint8_t *pflag)
 	return NULL;
 }
 
-/* The next part of the object.  The reservation of items made it ours. */
+/*
+ * The next part of the object.  The reservation of items made it ours; it is
+ * taken when nothing can fail any more, as it cannot be given back.
+ */
 static void *
 take_object(struct keg *keg)
 {
-	size_t at = __atomic_fetch_add(
-	    &keg->object_at, keg->layout.slab_bytes, __ATOMIC_RELAXED);
-
-	return keg->object + at;
+	return keg->object +
+	       counter_add(&keg->object_at, keg->layout.slab_bytes);
 }
 
 static void *
@@ -113,32 +143,29 @@ give_memory(struct keg *keg, void *memory, uint8_t pflag)
 		gate_leave();
 }
 
-/* A header for memory, and both into the page map.  NULL without room. */
-static struct slab *
-describe(struct keg *keg, void *memory, uint32_t limit)
+static bool
+enter_map(struct keg *keg, struct slab *s)
 {
-	size_t header_bytes =
-	    max_size(PAGEMAP_ALIGN, slab_header_bytes(&keg->layout, keg->raw));
 	size_t bytes = keg->layout.slab_bytes;
 	bool inside = gate_enter();
 	enum meta_how how = inside ? META_NORMAL : META_EMERGENCY;
-	struct slab *s = meta_take(header_bytes, how);
-	pagemap_entry entry;
-	bool ok = false;
+	bool ok =
+	    keg->allocf != NULL
+		? pagemap_set_pages(s->base, bytes, pagemap_make(0, s), how)
+		: pagemap_set(s->base, bytes, pagemap_make(keg->id, s), how);
 
-	if (s != NULL) {
-		slab_format(s, &keg->layout, keg, memory, limit, keg->raw);
-		s->bin = BIN_UNLINKED;
-		entry = pagemap_make(keg->allocf != NULL ? 0 : keg->id, s);
-		ok = keg->allocf != NULL
-			 ? pagemap_set_pages(memory, bytes, entry, how)
-			 : pagemap_set(memory, bytes, entry, how);
-		if (!ok)
-			meta_give(s, header_bytes, how);
-	}
 	if (inside)
 		gate_leave();
-	return ok ? s : NULL;
+	return ok;
+}
+
+static void
+leave_map(struct keg *keg, struct slab *s)
+{
+	if (keg->allocf != NULL)
+		pagemap_clear_pages(s->base, keg->layout.slab_bytes);
+	else
+		pagemap_clear(s->base, keg->layout.slab_bytes);
 }
 
 /* Run init on every item of a slab that nobody else knows. */
@@ -157,21 +184,50 @@ init_all(struct keg *keg, struct slab *s)
 	}
 }
 
-static void
-undescribe(struct keg *keg, struct slab *s)
+/* Memory for a slab, and where it came from. */
+static void *
+take_memory(struct keg *keg, int wait, uint8_t *pflag, size_t *backed)
 {
-	size_t header_bytes =
-	    max_size(PAGEMAP_ALIGN, slab_header_bytes(&keg->layout, keg->raw));
-	bool inside;
-
+	*pflag = UMA_SLAB_KMAP;
+	*backed = 0;
+	if (keg->object != NULL)
+		return take_object(keg);
 	if (keg->allocf != NULL)
-		pagemap_clear_pages(s->base, keg->layout.slab_bytes);
-	else
-		pagemap_clear(s->base, keg->layout.slab_bytes);
-	inside = gate_enter();
-	meta_give(s, header_bytes, inside ? META_NORMAL : META_EMERGENCY);
-	if (inside)
-		gate_leave();
+		return take_private(keg, wait, pflag);
+	return take_supply(keg, pflag, backed);
+}
+
+/*
+ * Everything that can fail for a slab whose header there is.  Part of an
+ * object that cannot be backed stays a slab, only not a ready one.
+ */
+static bool
+furnish(struct keg *keg, struct slab *s, int wait, uint32_t limit, bool *ready)
+{
+	const struct slab_layout *l = &keg->layout;
+	uint8_t pflag;
+	size_t backed;
+	void *memory = take_memory(keg, wait, &pflag, &backed);
+
+	if (memory == NULL)
+		return false;
+	slab_format(s, l, keg, memory, limit, keg->raw);
+	s->bin = BIN_UNLINKED;
+	s->pflag = pflag;
+	counter_set(&s->ready, backed);
+	if (!enter_map(keg, s)) {
+		give_memory(keg, memory, pflag);
+		return false;
+	}
+	if (!*ready || !keg->back ||
+	    keg_back(keg, s, s->base + l->slab_bytes - l->stride))
+		return true;
+	*ready = false;
+	if (keg->object != NULL)
+		return true;
+	leave_map(keg, s);
+	give_memory(keg, memory, pflag);
+	return false;
 }
 
 /* A slab that is not linked yet; `ready`: all its items initialised. */
@@ -179,41 +235,19 @@ struct slab *
 keg_make(struct keg *keg, int wait, bool ready)
 {
 	uint32_t limit = reserve_items(keg);
-	uint8_t pflag = UMA_SLAB_KMAP;
-	size_t backed = 0;
-	struct slab *s = NULL;
-	void *memory;
+	struct slab *s;
 
 	if (limit == 0)
 		return NULL;
-	if (keg->object != NULL)
-		memory = take_object(keg);
-	else if (keg->allocf != NULL)
-		memory = take_private(keg, wait, &pflag);
-	else
-		memory = take_supply(keg, &pflag, &backed);
-	if (memory != NULL) {
-		s = describe(keg, memory, limit);
-		if (s == NULL)
-			give_memory(keg, memory, pflag);
+	s = take_header(keg);
+	if (s != NULL && !furnish(keg, s, wait, limit, &ready)) {
+		give_header(keg, s);
+		s = NULL;
 	}
-	if (s == NULL) {
+	if (s == NULL)
 		unreserve_items(keg, limit);
-		return NULL;
-	}
-	s->pflag = pflag;
-	atomic_store_explicit(&s->ready, backed, memory_order_relaxed);
-	if (!ready)
-		return s;
-	if (keg->back &&
-	    !keg_back(keg, s,
-		s->base + keg->layout.slab_bytes - keg->layout.stride)) {
-		undescribe(keg, s);
-		give_memory(keg, memory, pflag);
-		unreserve_items(keg, limit);
-		return NULL;
-	}
-	init_all(keg, s);
+	else if (ready)
+		init_all(keg, s);
 	return s;
 }
 
@@ -239,12 +273,11 @@ keg_grow(struct keg *keg, int wait, bool ready)
 bool
 keg_back(struct keg *keg, struct slab *s, const char *item)
 {
-	/* relaxed: racing threads at worst back the same pages twice. */
-	size_t from = atomic_load_explicit(&s->ready, memory_order_relaxed);
-	size_t page = port_page_bytes();
-	size_t end =
-	    round_up((size_t)(item - s->base) + keg->layout.stride, page);
-	size_t step = __atomic_load_n(&keg->populate_bytes, __ATOMIC_RELAXED);
+	/* Racing threads at worst back the same pages twice. */
+	size_t from = counter_get(&s->ready);
+	size_t end = round_up(
+	    (size_t)(item - s->base) + keg->layout.stride, port_page_bytes());
+	size_t step = counter_get(&keg->populate_bytes);
 	size_t to;
 
 	if (end <= from)
@@ -252,13 +285,13 @@ keg_back(struct keg *keg, struct slab *s, const char *item)
 	to = min_size(max_size(end, from + step), keg->layout.slab_bytes);
 	if (!port_populate(s->base + from, to - from))
 		return false;
+	/* relaxed: who sees less backs it again. */
 	while (from < to &&
 	       !atomic_compare_exchange_weak_explicit(&s->ready, &from, to,
 		   memory_order_relaxed, memory_order_relaxed))
 		;
 	if (step < POPULATE_MAX)
-		__atomic_store_n(
-		    &keg->populate_bytes, 2 * step, __ATOMIC_RELAXED);
+		counter_set(&keg->populate_bytes, 2 * step);
 	return true;
 }
 
@@ -290,7 +323,8 @@ keg_dispose(struct keg *keg, struct slab *list)
 
 		next = s->next;
 		fini_all(keg, s);
-		undescribe(keg, s);
+		leave_map(keg, s);
+		give_header(keg, s);
 		give_memory(keg, memory, pflag);
 		unreserve_items(keg, limit);
 	}

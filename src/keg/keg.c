@@ -11,7 +11,7 @@ void
 keg_start(struct keg *keg, size_t item_bytes, size_t align)
 {
 	slab_layout_choose(&keg->layout, item_bytes, align);
-	keg->populate_bytes = port_page_bytes();
+	counter_set(&keg->populate_bytes, port_page_bytes());
 	keg->back = true;
 }
 
@@ -36,7 +36,7 @@ take_free(struct keg *keg, void **out, size_t want)
 		if (bin == BIN_IDLE)
 			break;
 	}
-	keg->free_items -= n;
+	counter_move(&keg->free_items, -n);
 	lock_drop(&keg->lock);
 	return n;
 }
@@ -63,7 +63,7 @@ give_unready(struct keg *keg, void *marked)
 		slab_raw_bits(s, &keg->layout)[i / BITS_PER_WORD] |=
 		    UINT64_C(1) << (i % BITS_PER_WORD);
 	if (slab_give(s, i))
-		keg->free_items++;
+		counter_move(&keg->free_items, 1);
 	keg_rebin(keg, s);
 	lock_drop(&keg->lock);
 	gate_leave();
@@ -191,8 +191,8 @@ detach_idle(struct keg *keg, size_t keep) UMA_REQUIRES(&keg->lock)
 		if (!slab_is_idle(s) || (s->pflag & UMA_SLAB_BOOT) != 0)
 			continue;
 		keg_unlink(keg, s);
-		keg->slabs--;
-		keg->free_items -= s->limit;
+		counter_move(&keg->slabs, (size_t)-1);
+		counter_move(&keg->free_items, -(size_t)s->limit);
 		s->next = list;
 		list = s;
 	}
@@ -215,10 +215,10 @@ keg_give(struct keg *keg, void **items, size_t count, const char *function)
 			keg_adopt(keg, s);
 		if (!slab_give(s, i))
 			uma_crime(function, "double free", items[n], keg->name);
-		keg->free_items++;
+		counter_move(&keg->free_items, 1);
 		keg_rebin(keg, s);
 	}
-	list = detach_idle(keg, 1 + keg->slabs / IDLE_PART);
+	list = detach_idle(keg, 1 + counter_get(&keg->slabs) / IDLE_PART);
 	lock_drop(&keg->lock);
 	return list;
 }
@@ -266,9 +266,8 @@ keg_prealloc(struct keg *keg, int wait)
 bool
 keg_is_complete(struct keg *keg)
 {
-	return keg->frozen ||
-	       (keg->items_max != 0 && __atomic_load_n(&keg->items,
-					   __ATOMIC_RELAXED) >= keg->items_max);
+	return keg->frozen || (keg->items_max != 0 &&
+				  counter_get(&keg->items) >= keg->items_max);
 }
 
 struct slab *
@@ -280,7 +279,8 @@ keg_trim(struct keg *keg, bool all)
 		return NULL;
 	lock_take(&keg->lock);
 	keg_adopt_all(keg);
-	list = detach_idle(keg, all ? 0 : 1 + keg->slabs / IDLE_PART);
+	list = detach_idle(
+	    keg, all ? 0 : 1 + counter_get(&keg->slabs) / IDLE_PART);
 	lock_drop(&keg->lock);
 	gate_leave();
 	return list;
@@ -302,8 +302,8 @@ keg_stop(struct keg *keg)
 		keg_adopt_all(keg);
 		while ((s = keg->bins[BIN_IDLE]) != NULL && slab_is_idle(s)) {
 			keg_unlink(keg, s);
-			keg->slabs--;
-			keg->free_items -= s->limit;
+			counter_move(&keg->slabs, (size_t)-1);
+			counter_move(&keg->free_items, -(size_t)s->limit);
 			s->next = list;
 			list = s;
 		}
@@ -324,7 +324,7 @@ keg_out(struct keg *keg)
 		return SIZE_MAX;
 	lock_take(&keg->lock);
 	keg_adopt_all(keg);
-	out = __atomic_load_n(&keg->items, __ATOMIC_RELAXED) - keg->free_items;
+	out = counter_get(&keg->items) - counter_get(&keg->free_items);
 	lock_drop(&keg->lock);
 	gate_leave();
 	return out;
@@ -334,9 +334,8 @@ keg_out(struct keg *keg)
 void
 keg_read(struct keg *keg, size_t *free_items, size_t *bytes)
 {
-	*free_items = __atomic_load_n(&keg->free_items, __ATOMIC_RELAXED);
-	*bytes = __atomic_load_n(&keg->slabs, __ATOMIC_RELAXED) *
-		 keg->layout.slab_bytes;
+	*free_items = counter_get(&keg->free_items);
+	*bytes = counter_get(&keg->slabs) * keg->layout.slab_bytes;
 }
 
 struct slab *

@@ -46,14 +46,14 @@ struct keg {
 	uint32_t id;
 	struct slab_layout layout;
 	struct slab *bins[KEG_BINS];
-	size_t items;
+	counter items;
 	size_t items_max; /* 0: no limit */
-	size_t free_items;
-	size_t slabs;
+	counter free_items;
+	counter slabs;
 	size_t idle;
-	size_t populate_bytes; /* backed at a time; doubles */
-	bool raw;              /* slabs have raw bits: there is init or fini */
-	bool back;             /* items are backed before they leave */
+	counter populate_bytes; /* backed at a time; doubles */
+	bool raw;               /* slabs have raw bits: there is init or fini */
+	bool back;              /* items are backed before they leave */
 	bool nofree;
 	bool frozen;       /* never grows again */
 	bool boot;         /* started before the system was open */
@@ -66,7 +66,7 @@ struct keg {
 	const char *name;      /* for crimes */
 	char *object;          /* all of its memory, mapped from an object */
 	size_t object_bytes;
-	size_t object_at;                 /* bytes of it in slabs */
+	counter object_at;                /* bytes of it in slabs */
 	_Atomic(struct slab *) late;      /* listed slabs */
 	_Atomic(struct slab *) emergency; /* whose items can be claimed */
 	_Atomic uint32_t claimers;

@@ -67,7 +67,7 @@ marked(struct slab *s, const struct slab_layout *l, uint32_t index, bool raw,
 		*word &= ~bit;
 	}
 	/* relaxed: it only grows; an old value costs a system call. */
-	if (back && end > atomic_load_explicit(&s->ready, memory_order_relaxed))
+	if (back && end > counter_get(&s->ready))
 		marks |= SLAB_MARK_UNBACKED;
 	return item + marks;
 }
@@ -111,17 +111,6 @@ slab_give(struct slab *s, uint32_t index)
 	if (index / BITS_PER_WORD < s->hint)
 		s->hint = index / BITS_PER_WORD;
 	return true;
-}
-
-/* Not the builtin: it may be a call into the compiler's library. */
-static uint32_t
-count_bits(uint64_t word)
-{
-	uint32_t n = 0;
-
-	for (; word != 0; word &= word - 1)
-		n++;
-	return n;
 }
 
 void

@@ -78,7 +78,7 @@ struct slab {
 	char *base;
 	struct slab *next;
 	struct slab *prev;
-	_Atomic size_t ready; /* bytes from the base on that are backed */
+	counter ready; /* bytes from the base on that are backed */
 	uint32_t free_count;
 	uint32_t limit;          /* items that exist; less than layout's in the
 				last slab of a limited zone */

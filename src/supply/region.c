@@ -8,24 +8,59 @@
 /* Granules made accessible at a time. */
 #define COMMIT_STEP ((size_t)32)
 
-static bool
-get(const uint64_t *map, size_t i)
+/* The bits of word `w` that lie in [at, end). */
+static uint64_t
+span(size_t w, size_t at, size_t end)
 {
-	return (map[i / BITS_PER_WORD] >> (i % BITS_PER_WORD) & 1) != 0;
+	size_t first = w * BITS_PER_WORD;
+	uint64_t mask = UINT64_MAX;
+
+	if (at > first)
+		mask <<= at - first;
+	if (end < first + BITS_PER_WORD)
+		mask &= UINT64_MAX >> (first + BITS_PER_WORD - end);
+	return mask;
+}
+
+/* The first bit of this value in [at, end), or `end`. */
+static size_t
+next(const uint64_t *map, size_t at, size_t end, bool value)
+{
+	for (size_t w = at / BITS_PER_WORD; at < end; w++) {
+		uint64_t word = (value ? map[w] : ~map[w]) & span(w, at, end);
+
+		if (word != 0)
+			return w * BITS_PER_WORD + lowest_bit(word);
+		at = (w + 1) * BITS_PER_WORD;
+	}
+	return end;
+}
+
+/* One more than the last bit of this value in [0, end), or 0. */
+static size_t
+last(const uint64_t *map, size_t end, bool value)
+{
+	for (size_t w = div_up(end, BITS_PER_WORD); w-- > 0;) {
+		uint64_t word = (value ? map[w] : ~map[w]) & span(w, 0, end);
+
+		if (word != 0)
+			return w * BITS_PER_WORD + highest_bit(word) + 1;
+	}
+	return 0;
 }
 
 /* Set or clear bits; returns how many of them changed. */
 static size_t
 put(uint64_t *map, size_t at, size_t count, bool value)
 {
+	size_t end = at + count;
 	size_t changed = 0;
 
-	for (size_t i = at; i < at + count; i++) {
-		uint64_t bit = UINT64_C(1) << (i % BITS_PER_WORD);
-		uint64_t *word = &map[i / BITS_PER_WORD];
+	for (size_t w = at / BITS_PER_WORD; w * BITS_PER_WORD < end; w++) {
+		uint64_t mask = span(w, at, end);
 
-		changed += ((*word & bit) != 0) != value;
-		*word = value ? *word | bit : *word & ~bit;
+		changed += count_bits((value ? ~map[w] : map[w]) & mask);
+		map[w] = value ? map[w] | mask : map[w] & ~mask;
 	}
 	return changed;
 }
@@ -77,28 +112,20 @@ static size_t
 find(const struct region *r, size_t count, size_t align)
 {
 	size_t step = align / GRANULE;
+	size_t base = (uintptr_t)r->base / GRANULE;
 	size_t at = r->hint;
-	size_t n;
+	size_t end;
 
-	while (at + count <= r->count) {
-		size_t skew = ((uintptr_t)r->base / GRANULE + at) % step;
-
-		if (skew != 0) {
-			at += step - skew;
-			continue;
-		}
-		if (at % BITS_PER_WORD == 0 &&
-		    r->used[at / BITS_PER_WORD] == UINT64_MAX) {
-			at += BITS_PER_WORD;
-			continue;
-		}
-		for (n = 0; n < count && !get(r->used, at + n); n++)
-			;
-		if (n == count)
+	for (;;) {
+		at = next(r->used, at, r->count, false);
+		at = round_up(base + at, step) - base;
+		if (at >= r->count || count > r->count - at)
+			return REGION_NONE;
+		end = next(r->used, at, at + count, true);
+		if (end == at + count)
 			return at;
-		at += n + 1;
+		at = end + 1;
 	}
-	return REGION_NONE;
 }
 
 static bool
@@ -124,12 +151,9 @@ commit(struct region *r, size_t end)
 static bool
 claim(struct region *r, size_t at, size_t count)
 {
-	size_t dirty = 0;
+	size_t dirty = put(r->dirty, at, count, false);
 
-	for (size_t i = at; i < at + count; i++)
-		dirty += get(r->dirty, i);
 	put(r->used, at, count, true);
-	put(r->dirty, at, count, false);
 	r->dirty_count -= dirty;
 	r->free_count -= count;
 	if (at == r->hint)
@@ -154,12 +178,9 @@ region_take(struct region *r, size_t count, size_t align, bool *dirty)
 bool
 region_take_at(struct region *r, size_t at, size_t count)
 {
-	if (at + count > r->count)
+	if (count > r->count - at ||
+	    next(r->used, at, at + count, true) != at + count)
 		return false;
-	for (size_t i = at; i < at + count; i++) {
-		if (get(r->used, i))
-			return false;
-	}
 	if (!commit(r, at + count))
 		return false;
 	(void)claim(r, at, count);
@@ -169,22 +190,18 @@ region_take_at(struct region *r, size_t at, size_t count)
 size_t
 region_take_dirty(struct region *r, size_t max, size_t *count)
 {
-	size_t end = r->committed;
+	size_t end;
+	size_t start;
 
 	if (r->dirty_count == 0)
 		return REGION_NONE;
-	while (end > 0 && !get(r->dirty, end - 1)) {
-		size_t word = (end - 1) / BITS_PER_WORD;
-
-		end = r->dirty[word] == 0 ? word * BITS_PER_WORD : end - 1;
-	}
-	*count = 0;
-	while (*count < max && *count < end && get(r->dirty, end - *count - 1))
-		(*count)++;
-	if (*count == 0)
-		return REGION_NONE;
-	(void)claim(r, end - *count, *count);
-	return end - *count;
+	end = last(r->dirty, r->committed, true);
+	start = last(r->dirty, end, false);
+	if (end - start > max)
+		start = end - max;
+	*count = end - start;
+	(void)claim(r, start, *count);
+	return start;
 }
 
 void

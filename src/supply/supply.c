@@ -10,8 +10,8 @@
 #define STEP_MAX   ((size_t)1 << 30)
 
 /* Free dirty memory beyond this, or this part of what is used, is forgotten. */
-#define DIRTY_FLOOR ((size_t)16 << 20)
-#define DIRTY_PART  8
+#define DIRTY_FLOOR ((size_t)32 << 20)
+#define DIRTY_PART  4
 
 /* Half of the free dirty memory is forgotten each time this has passed. */
 #define DECAY_NS UINT64_C(500000000)

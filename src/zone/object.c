@@ -77,6 +77,18 @@ object_anonymous(size_t bytes)
 	return object;
 }
 
+static bool
+prepare_map(const void *memory, size_t bytes)
+{
+	bool inside = gate_enter();
+	bool ok = pagemap_set(
+	    memory, bytes, 0, inside ? META_NORMAL : META_EMERGENCY);
+
+	if (inside)
+		gate_leave();
+	return ok;
+}
+
 /* See uma.h. */
 int
 uma_zone_set_obj(uma_zone_t zone, struct vm_object *object, int size)
@@ -100,6 +112,11 @@ uma_zone_set_obj(uma_zone_t zone, struct vm_object *object, int size)
 		return 0;
 	memory = port_object_map(object->fd, object->offset, bytes,
 	    max_size(GRANULE, keg->layout.align));
+	/* No entry yet, but room for them: see take_object(). */
+	if (memory != NULL && !prepare_map(memory, bytes)) {
+		port_unmap(memory, bytes);
+		memory = NULL;
+	}
 	if (memory == NULL) {
 		uma_object_destroy(made);
 		return 0;

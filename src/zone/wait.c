@@ -79,6 +79,20 @@ leave(struct uma_zone *zone, struct waiter *w)
 	gate_leave();
 }
 
+static bool
+is_first(struct uma_zone *zone, const struct waiter *w)
+{
+	bool first;
+
+	if (!gate_enter())
+		return false;
+	lock_take(&zone->lock);
+	first = zone->first == w;
+	lock_drop(&zone->lock);
+	gate_leave();
+	return first;
+}
+
 /*
  * Wait in line for a free.  Only the first in line may take from the keg, or
  * who came later would be served before.
@@ -97,7 +111,7 @@ wait_in_line(struct uma_zone *zone)
 		/* acquire, pairs with zone_hand_over(). */
 		if (atomic_load_explicit(&w.served, memory_order_acquire) != 0)
 			break;
-		if (__atomic_load_n(&zone->first, __ATOMIC_RELAXED) == &w &&
+		if (is_first(zone, &w) &&
 		    keg_take(&zone->keg, &item, 1, M_NOWAIT) != 0)
 			break;
 		port_wait(&w.served, 0, LOOK_NS);

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "boot/options.h"
+
+#include "port/port.h"
+
+/* The keys there are.  A NULL list of values: any text will do. */
+static const struct key {
+	const char *name;
+	const char *values[4];
+	const char *help;
+} keys[] = {
+	{ "percpu", { "rseq", "generic" },
+	    "who may change a CPU's cache; rseq where the kernel can" },
+	{ "report", { NULL }, "file that the process's record is added to" },
+};
+#define KEYS (sizeof(keys) / sizeof(keys[0]))
+
+/* A piece of the option string. */
+struct piece {
+	const char *at;
+	size_t length;
+};
+
+static bool
+is_text(struct piece p, const char *text)
+{
+	size_t i = 0;
+
+	while (i < p.length && text[i] != '\0' && p.at[i] == text[i])
+		i++;
+	return i == p.length && text[i] == '\0';
+}
+
+/* Cut at the first of two characters; `rest` begins behind it. */
+static struct piece
+cut(const char *from, char a, char b, const char **rest)
+{
+	struct piece p = { from, 0 };
+
+	while (from[p.length] != '\0' && from[p.length] != a &&
+	       from[p.length] != b)
+		p.length++;
+	*rest = from + p.length + (from[p.length] != '\0');
+	return p;
+}
+
+/* Letters that differ, place by place, and in number. */
+static size_t
+distance(struct piece p, const char *text)
+{
+	size_t n = 0;
+	size_t i = 0;
+
+	for (; i < p.length && text[i] != '\0'; i++)
+		n += p.at[i] != text[i];
+	for (; i < p.length || text[i] != '\0'; i++) {
+		n++;
+		if (i >= p.length && text[i] == '\0')
+			break;
+	}
+	return n;
+}
+
+static void
+put_piece(struct text *t, struct piece p)
+{
+	for (size_t i = 0; i < p.length && t->at < t->end; i++)
+		*t->at++ = p.at[i] < ' ' ? '?' : p.at[i];
+}
+
+/* One line: what was not understood, and what may have been meant. */
+static void
+complain(const char *what, struct piece p, const char *hint)
+{
+	char line[256];
+	struct text t = { line, line + sizeof(line) - 1 };
+
+	text_put(&t, "uma: UMA_OPTIONS: ");
+	text_put(&t, what);
+	text_put(&t, " \"");
+	put_piece(&t, p);
+	text_put(&t, "\", did you mean \"");
+	text_put(&t, hint);
+	text_put(&t, "\"?");
+	t.end++;
+	text_put(&t, "\n");
+	port_print(line, (size_t)(t.at - line));
+}
+
+static const char *
+nearer(struct piece p, const char *a, const char *b)
+{
+	return distance(p, b) < distance(p, a) ? b : a;
+}
+
+static const char *
+nearest_key(struct piece p)
+{
+	const char *best = keys[0].name;
+
+	for (size_t i = 1; i < KEYS; i++)
+		best = nearer(p, best, keys[i].name);
+	return best;
+}
+
+static void
+print_help(void)
+{
+	for (size_t i = 0; i < KEYS; i++) {
+		char line[160];
+		struct text t = { line, line + sizeof(line) };
+
+		text_put(&t, "uma: ");
+		text_put(&t, keys[i].name);
+		text_put(&t, ":");
+		for (size_t v = 0; keys[i].values[v] != NULL; v++) {
+			text_put(&t, v == 0 ? "" : "|");
+			text_put(&t, keys[i].values[v]);
+		}
+		if (keys[i].values[0] == NULL)
+			text_put(&t, "PATH");
+		text_put(&t, "  ");
+		text_put(&t, keys[i].help);
+		text_put(&t, "\n");
+		port_print(line, (size_t)(t.at - line));
+	}
+}
+
+/* Whether the value is one of the key's; says so if not. */
+static bool
+check_value(const struct key *key, struct piece value)
+{
+	const char *best = key->values[0];
+
+	if (best == NULL)
+		return true;
+	for (size_t v = 0; key->values[v] != NULL; v++) {
+		if (is_text(value, key->values[v]))
+			return true;
+		best = nearer(value, best, key->values[v]);
+	}
+	complain("unknown value", value, best);
+	return false;
+}
+
+static void
+apply(struct options *out, struct piece name, struct piece value)
+{
+	for (size_t i = 0; i < KEYS; i++) {
+		if (!is_text(name, keys[i].name))
+			continue;
+		if (check_value(&keys[i], value) && i == 0)
+			out->generic = is_text(value, "generic");
+		return;
+	}
+	complain("unknown key", name, nearest_key(name));
+}
+
+void
+options_read(struct options *out)
+{
+	const char *at = port_options();
+
+	out->generic = false;
+	while (at != NULL && *at != '\0') {
+		const char *behind;
+		const char *rest;
+		struct piece option = cut(at, ',', ',', &rest);
+		struct piece name = cut(at, ':', '=', &behind);
+		struct piece value;
+
+		if (name.length > option.length)
+			name = option;
+		value.at = at + min_size(name.length + 1, option.length);
+		value.length = (size_t)(at + option.length - value.at);
+		at = rest;
+		if (is_text(option, "help"))
+			print_help();
+		else if (option.length != 0)
+			apply(out, name, value);
+	}
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inner header of boot: the option string, key:value,key:value. */
+#ifndef BOOT_OPTIONS_H
+#define BOOT_OPTIONS_H
+
+#include "base/base.h"
+
+struct options {
+	bool generic; /* percpu:generic */
+};
+
+/*
+ * Read the user's options.  What cannot be understood gets one line on
+ * standard error and is left out.
+ */
+void options_read(struct options *out);
+
+#endif /* BOOT_OPTIONS_H */
