@@ -44,7 +44,7 @@ cut(const char *from, char a, char b, const char **rest)
 	return p;
 }
 
-/* Letters that differ, place by place, and in number. */
+/* Letters that differ, place by place, and the difference in length. */
 static size_t
 distance(struct piece p, const char *text)
 {
@@ -53,11 +53,9 @@ distance(struct piece p, const char *text)
 
 	for (; i < p.length && text[i] != '\0'; i++)
 		n += p.at[i] != text[i];
-	for (; i < p.length || text[i] != '\0'; i++) {
+	n += p.length - i;
+	while (text[i++] != '\0')
 		n++;
-		if (i >= p.length && text[i] == '\0')
-			break;
-	}
 	return n;
 }
 
