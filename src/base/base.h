@@ -20,7 +20,7 @@
 #include "base/config.h"
 
 #include "base/bits.h"
-#include "base/counter.h"
+#include "base/tally.h"
 #include "base/die.h"
 
 #endif /* BASE_BASE_H */

@@ -20,39 +20,39 @@ static struct uma_zone *zones[HEAP_CLASSES];
 static size_t sizes[HEAP_CLASSES];
 
 static size_t
-class_bytes(unsigned class)
+class_bytes(unsigned index)
 {
-	unsigned coarse = class - FINE_CLASSES;
+	unsigned coarse = index - FINE_CLASSES;
 
-	if (class < FINE_CLASSES)
-		return (class + 1) * STEP;
+	if (index < FINE_CLASSES)
+		return (index + 1) * STEP;
 	return (FINE_MAX / 4) * (5 + coarse % 4) << (coarse / 4);
 }
 
 static void
 make_table(void)
 {
-	unsigned class = 0;
+	unsigned index = 0;
 
 	for (size_t i = 0; i <= HEAP_SMALL_MAX / STEP; i++) {
-		while (sizes[class] < i * STEP)
-			class ++;
-		uma_heap.class_of[i] = (uint8_t) class;
+		while (sizes[index] < i * STEP)
+			index++;
+		uma_heap.class_of[i] = (uint8_t)index;
 	}
 }
 
 static bool
-make_zone(unsigned class, uintptr_t caches)
+make_zone(unsigned index, uintptr_t caches)
 {
 	char name[32];
 	struct text t = { name, name + sizeof(name) - 1 };
-	size_t bytes = class_bytes(class);
+	size_t bytes = class_bytes(index);
 	struct zone_plan plan = {
 		.name = name,
 		.item_bytes = bytes,
 		.align = min_size(bytes & -bytes, GRANULE),
 		.flags = UMA_ZONE_MALLOC,
-		.caches = caches + class * sizeof(struct cache),
+		.caches = caches + index * sizeof(struct cache),
 	};
 
 	if (bytes > BACKED_MAX)
@@ -60,9 +60,9 @@ make_zone(unsigned class, uintptr_t caches)
 	text_put(&t, "malloc-");
 	text_num(&t, bytes, 0);
 	*t.at = '\0';
-	sizes[class] = bytes;
-	zones[class] = zone_make(&plan);
-	return zones[class] != NULL;
+	sizes[index] = bytes;
+	zones[index] = zone_make(&plan);
+	return zones[index] != NULL;
 }
 
 /* The numbers of the zones must follow each other for free()'s hit. */
@@ -75,15 +75,9 @@ make_hit(uintptr_t caches)
 	uma_heap.classes = HEAP_CLASSES;
 	uma_heap.rseq = percpu_rseq;
 	uma_heap.caches = rseq ? caches : percpu_nothing();
-	for (unsigned class = 0; class < HEAP_CLASSES; class ++) {
-		const struct slab_layout *l = &zones[class]->keg.layout;
-
-		if (zones[class]->id != uma_heap.first_id + class)
+	for (unsigned index = 0; index < HEAP_CLASSES; index++) {
+		if (zones[index]->id != uma_heap.first_id + index)
 			uma_heap.classes = 0;
-		if (l->slab_bytes != GRANULE)
-			continue;
-		uma_heap.shape[class].magic = l->magic;
-		uma_heap.shape[class].granule_magic = l->granule_magic;
 	}
 }
 
@@ -98,8 +92,8 @@ heap_start(void)
 	gate_leave();
 	if (caches == 0)
 		return false;
-	for (unsigned class = 0; class < HEAP_CLASSES; class ++) {
-		if (!make_zone(class, caches))
+	for (unsigned index = 0; index < HEAP_CLASSES; index++) {
+		if (!make_zone(index, caches))
 			return false;
 	}
 	make_table();
@@ -118,12 +112,12 @@ awake(void)
 }
 
 static void *
-small_alloc(unsigned class, enum heap_how how)
+small_alloc(unsigned index, enum heap_how how)
 {
-	void *block = zone_alloc_miss(zones[class]);
+	void *block = zone_alloc_miss(zones[index]);
 
 	if (block != NULL && how == HEAP_ZERO)
-		__builtin_memset(block, 0, sizes[class]);
+		__builtin_memset(block, 0, sizes[index]);
 	return block;
 }
 
@@ -131,23 +125,23 @@ small_alloc(unsigned class, enum heap_how how)
 static unsigned
 class_for(size_t bytes, size_t align)
 {
-	unsigned class;
+	unsigned index;
 
 	if (bytes > HEAP_SMALL_MAX || align > HEAP_SMALL_MAX)
 		return HEAP_CLASSES;
-	class = uma_heap.class_of[(max_size(bytes, align) + STEP - 1) / STEP];
-	while (class < HEAP_CLASSES && sizes[class] % align != 0)
-		class ++;
-	return class;
+	index = uma_heap.class_of[(max_size(bytes, align) + STEP - 1) / STEP];
+	while (index < HEAP_CLASSES && sizes[index] % align != 0)
+		index++;
+	return index;
 }
 
 static void *
 alloc_once(size_t bytes, size_t align, enum heap_how how)
 {
-	unsigned class = class_for(bytes, align);
+	unsigned index = class_for(bytes, align);
 
-	if (class < HEAP_CLASSES)
-		return small_alloc(class, how);
+	if (index < HEAP_CLASSES)
+		return small_alloc(index, how);
 	return large_alloc(max_size(bytes, 1), align, how);
 }
 
@@ -182,15 +176,14 @@ struct block {
 static struct block
 identify(const void *address, const char *function)
 {
-	pagemap_entry entry = pagemap_find(address);
+	struct slab *s = pagemap_find(address);
 	struct block b = { NULL, NULL };
-	struct slab *s = pagemap_header(entry);
 	const char *rule = NULL;
 
-	if (entry == 0)
+	if (s == NULL)
 		uma_crime(function, "foreign pointer", address, NULL);
 	if (s->kind == PAGEMAP_LARGE) {
-		b.large = pagemap_header(entry);
+		b.large = pagemap_find(address);
 		if (b.large->base != address)
 			rule = "pointer into a block";
 	} else {

@@ -51,12 +51,8 @@ struct heap_hit {
 	pagemap_slot *pagemap; /* set while asleep, too: see heap.c */
 	uint32_t first_id;     /* keg number of class 0; the rest follow */
 	uint32_t classes;      /* 0: the hit of free() must not be used */
-	struct {
-		uint64_t magic; /* see slab_item_starts(); 0 to always miss */
-		uint64_t granule_magic;
-	} shape[HEAP_CLASSES];
-	uint8_t
-	    class_of[HEAP_SMALL_MAX / 16 + 1]; /* by size / 16, rounded up */
+	/* By size / 16, rounded up. */
+	uint8_t class_of[HEAP_SMALL_MAX / 16 + 1];
 };
 
 UMA_EXPORT extern struct heap_hit uma_heap;
@@ -76,17 +72,13 @@ heap_hit_alloc(size_t bytes)
 UMA_FAST bool
 heap_hit_free(void *block)
 {
-	uint32_t class = pagemap_id(pagemap_look(uma_heap.pagemap, block)) -
-			 uma_heap.first_id;
-	uint64_t low = (uintptr_t)block & (GRANULE - 1);
+	uint64_t hit = pagemap_hit(uma_heap.pagemap, block);
+	size_t index = (size_t)pagemap_hit_id(hit) - uma_heap.first_id;
 
-	if (unlikely(class >= uma_heap.classes))
+	if (unlikely(index >= uma_heap.classes) ||
+	    unlikely(!pagemap_hit_starts(hit, block)))
 		return false;
-	if (unlikely(uma_heap.shape[class].granule_magic -
-			 low * uma_heap.shape[class].magic >=
-		     uma_heap.shape[class].magic))
-		return false;
-	return arch_push(uma_heap.caches + class * sizeof(struct cache),
+	return arch_push(uma_heap.caches + index * sizeof(struct cache),
 	    &uma_heap.rseq, block);
 }
 

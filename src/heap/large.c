@@ -75,21 +75,21 @@ large_alloc(size_t bytes, size_t align, enum heap_how zero)
 	align = max_size(align, GRANULE);
 	inside = gate_enter();
 	how = inside ? META_NORMAL : META_EMERGENCY;
-	l = meta_take(max_size(sizeof(*l), PAGEMAP_ALIGN), how);
+	l = meta_take(sizeof(*l), how);
 	if (l != NULL && !take_memory(l, bytes, align, &zeros, how)) {
-		meta_give(l, PAGEMAP_ALIGN, how);
+		meta_give(l, sizeof(*l), how);
 		l = NULL;
 	}
 	if (l != NULL) {
 		l->kind = PAGEMAP_LARGE;
 		/* Only its first granule is in the page map: see heap.h. */
-		if (pagemap_set(l->base, GRANULE, pagemap_make(0, l), how)) {
+		if (pagemap_set(l->base, GRANULE, l, 0, how)) {
 			block = l->base;
 			add(&large_bytes, l->bytes);
 			add(&large_allocs, 1);
 		} else {
 			give_memory(l->base, l->bytes, l->mapped, how);
-			meta_give(l, PAGEMAP_ALIGN, how);
+			meta_give(l, sizeof(*l), how);
 		}
 	}
 	if (inside)
@@ -111,7 +111,7 @@ large_free(struct large *l)
 	add(&large_bytes, -(uint64_t)bytes);
 	add(&large_frees, 1);
 	pagemap_clear(base, GRANULE);
-	meta_give(l, PAGEMAP_ALIGN, how);
+	meta_give(l, sizeof(*l), how);
 	give_memory(base, bytes, mapped, how);
 	if (inside)
 		gate_leave();
@@ -135,8 +135,8 @@ resize_mapping(struct large *l, size_t bytes)
 		l->bytes = want;
 	}
 	inside = gate_enter();
-	if (!pagemap_set(l->base, GRANULE, pagemap_make(0, l),
-		inside ? META_NORMAL : META_EMERGENCY))
+	if (!pagemap_set(
+		l->base, GRANULE, l, 0, inside ? META_NORMAL : META_EMERGENCY))
 		uma_die("memory", "none for the page map of a block that moved",
 		    "realloc");
 	if (inside)

@@ -25,7 +25,7 @@ reserve_items(struct keg *keg)
 	if (!inside) {
 		if (keg->items_max != 0 || keg->frozen)
 			return 0;
-		counter_add(&keg->items, limit);
+		tally_add(&keg->items, limit);
 		return (uint32_t)limit;
 	}
 	lock_take(&keg->lock);
@@ -33,8 +33,8 @@ reserve_items(struct keg *keg)
 		limit = 0;
 	else if (keg->items_max != 0)
 		limit =
-		    min_size(limit, keg->items_max - counter_get(&keg->items));
-	counter_add(&keg->items, limit);
+		    min_size(limit, keg->items_max - tally_get(&keg->items));
+	tally_add(&keg->items, limit);
 	lock_drop(&keg->lock);
 	gate_leave();
 	return (uint32_t)limit;
@@ -43,14 +43,13 @@ reserve_items(struct keg *keg)
 static void
 unreserve_items(struct keg *keg, uint32_t limit)
 {
-	counter_add(&keg->items, -(size_t)limit);
+	tally_add(&keg->items, -(size_t)limit);
 }
 
 static size_t
 header_bytes(const struct keg *keg)
 {
-	return max_size(
-	    PAGEMAP_ALIGN, slab_header_bytes(&keg->layout, keg->raw));
+	return slab_header_bytes(&keg->layout, keg->raw);
 }
 
 static struct slab *
@@ -101,8 +100,7 @@ take_private(struct keg *keg, int wait, uint8_t *pflag)
 static void *
 take_object(struct keg *keg)
 {
-	return keg->object +
-	       counter_add(&keg->object_at, keg->layout.slab_bytes);
+	return keg->object + tally_add(&keg->object_at, keg->layout.slab_bytes);
 }
 
 static void *
@@ -149,10 +147,9 @@ enter_map(struct keg *keg, struct slab *s)
 	size_t bytes = keg->layout.slab_bytes;
 	bool inside = gate_enter();
 	enum meta_how how = inside ? META_NORMAL : META_EMERGENCY;
-	bool ok =
-	    keg->allocf != NULL
-		? pagemap_set_pages(s->base, bytes, pagemap_make(0, s), how)
-		: pagemap_set(s->base, bytes, pagemap_make(keg->id, s), how);
+	bool ok = keg->allocf != NULL
+		      ? pagemap_set_pages(s->base, bytes, s, how)
+		      : pagemap_set(s->base, bytes, s, keg->hit, how);
 
 	if (inside)
 		gate_leave();
@@ -214,7 +211,7 @@ furnish(struct keg *keg, struct slab *s, int wait, uint32_t limit, bool *ready)
 	slab_format(s, l, keg, memory, limit, keg->raw);
 	s->bin = BIN_UNLINKED;
 	s->pflag = pflag;
-	counter_set(&s->ready, backed);
+	tally_set(&s->ready, backed);
 	if (!enter_map(keg, s)) {
 		give_memory(keg, memory, pflag);
 		return false;
@@ -274,10 +271,10 @@ bool
 keg_back(struct keg *keg, struct slab *s, const char *item)
 {
 	/* Racing threads at worst back the same pages twice. */
-	size_t from = counter_get(&s->ready);
+	size_t from = tally_get(&s->ready);
 	size_t end = round_up(
 	    (size_t)(item - s->base) + keg->layout.stride, port_page_bytes());
-	size_t step = counter_get(&keg->populate_bytes);
+	size_t step = tally_get(&keg->populate_bytes);
 	size_t to;
 
 	if (end <= from)
@@ -291,7 +288,7 @@ keg_back(struct keg *keg, struct slab *s, const char *item)
 		   memory_order_relaxed, memory_order_relaxed))
 		;
 	if (step < POPULATE_MAX)
-		counter_set(&keg->populate_bytes, 2 * step);
+		tally_set(&keg->populate_bytes, 2 * step);
 	return true;
 }
 

@@ -11,7 +11,7 @@ void
 keg_start(struct keg *keg, size_t item_bytes, size_t align)
 {
 	slab_layout_choose(&keg->layout, item_bytes, align);
-	counter_set(&keg->populate_bytes, port_page_bytes());
+	tally_set(&keg->populate_bytes, port_page_bytes());
 	keg->back = true;
 }
 
@@ -36,7 +36,7 @@ take_free(struct keg *keg, void **out, size_t want)
 		if (bin == BIN_IDLE)
 			break;
 	}
-	counter_move(&keg->free_items, -n);
+	tally_move(&keg->free_items, -n);
 	lock_drop(&keg->lock);
 	return n;
 }
@@ -46,7 +46,7 @@ static void
 give_unready(struct keg *keg, void *marked)
 {
 	void *item = (void *)((uintptr_t)marked & ~SLAB_MARKS);
-	struct slab *s = pagemap_header(pagemap_find(item));
+	struct slab *s = pagemap_find(item);
 	uint32_t i = slab_index(s, &keg->layout, item);
 	bool inside = gate_enter();
 
@@ -63,7 +63,7 @@ give_unready(struct keg *keg, void *marked)
 		slab_raw_bits(s, &keg->layout)[i / BITS_PER_WORD] |=
 		    UINT64_C(1) << (i % BITS_PER_WORD);
 	if (slab_give(s, i))
-		counter_move(&keg->free_items, 1);
+		tally_move(&keg->free_items, 1);
 	keg_rebin(keg, s);
 	lock_drop(&keg->lock);
 	gate_leave();
@@ -84,7 +84,7 @@ make_ready(struct keg *keg, void **items, size_t count)
 			continue;
 		}
 		if ((marks & SLAB_MARK_UNBACKED) != 0 &&
-		    !keg_back(keg, pagemap_header(pagemap_find(item)), item)) {
+		    !keg_back(keg, pagemap_find(item), item)) {
 			give_unready(keg, items[i]);
 			continue;
 		}
@@ -191,8 +191,8 @@ detach_idle(struct keg *keg, size_t keep) UMA_REQUIRES(&keg->lock)
 		if (!slab_is_idle(s) || (s->pflag & UMA_SLAB_BOOT) != 0)
 			continue;
 		keg_unlink(keg, s);
-		counter_move(&keg->slabs, (size_t)-1);
-		counter_move(&keg->free_items, -(size_t)s->limit);
+		tally_move(&keg->slabs, (size_t)-1);
+		tally_move(&keg->free_items, -(size_t)s->limit);
 		s->next = list;
 		list = s;
 	}
@@ -207,7 +207,7 @@ keg_give(struct keg *keg, void **items, size_t count, const char *function)
 	lock_take(&keg->lock);
 	keg_adopt_all(keg);
 	for (size_t n = 0; n < count; n++) {
-		struct slab *s = pagemap_header(pagemap_find(items[n]));
+		struct slab *s = pagemap_find(items[n]);
 		uint32_t i = slab_index(s, &keg->layout, items[n]);
 
 		UMA_ASSERT(s->keg == keg);
@@ -215,10 +215,10 @@ keg_give(struct keg *keg, void **items, size_t count, const char *function)
 			keg_adopt(keg, s);
 		if (!slab_give(s, i))
 			uma_crime(function, "double free", items[n], keg->name);
-		counter_move(&keg->free_items, 1);
+		tally_move(&keg->free_items, 1);
 		keg_rebin(keg, s);
 	}
-	list = detach_idle(keg, 1 + counter_get(&keg->slabs) / IDLE_PART);
+	list = detach_idle(keg, 1 + tally_get(&keg->slabs) / IDLE_PART);
 	lock_drop(&keg->lock);
 	return list;
 }
@@ -226,7 +226,7 @@ keg_give(struct keg *keg, void **items, size_t count, const char *function)
 void
 keg_give_late(struct keg *keg, void *item)
 {
-	struct slab *s = pagemap_header(pagemap_find(item));
+	struct slab *s = pagemap_find(item);
 	uint32_t i = slab_index(s, &keg->layout, item);
 
 	/* seq_cst, pairs with slab_is_idle(): the item is not free yet. */
@@ -267,7 +267,7 @@ bool
 keg_is_complete(struct keg *keg)
 {
 	return keg->frozen || (keg->items_max != 0 &&
-				  counter_get(&keg->items) >= keg->items_max);
+				  tally_get(&keg->items) >= keg->items_max);
 }
 
 struct slab *
@@ -279,8 +279,8 @@ keg_trim(struct keg *keg, bool all)
 		return NULL;
 	lock_take(&keg->lock);
 	keg_adopt_all(keg);
-	list = detach_idle(
-	    keg, all ? 0 : 1 + counter_get(&keg->slabs) / IDLE_PART);
+	list =
+	    detach_idle(keg, all ? 0 : 1 + tally_get(&keg->slabs) / IDLE_PART);
 	lock_drop(&keg->lock);
 	gate_leave();
 	return list;
@@ -302,8 +302,8 @@ keg_stop(struct keg *keg)
 		keg_adopt_all(keg);
 		while ((s = keg->bins[BIN_IDLE]) != NULL && slab_is_idle(s)) {
 			keg_unlink(keg, s);
-			counter_move(&keg->slabs, (size_t)-1);
-			counter_move(&keg->free_items, -(size_t)s->limit);
+			tally_move(&keg->slabs, (size_t)-1);
+			tally_move(&keg->free_items, -(size_t)s->limit);
 			s->next = list;
 			list = s;
 		}
@@ -324,7 +324,7 @@ keg_out(struct keg *keg)
 		return SIZE_MAX;
 	lock_take(&keg->lock);
 	keg_adopt_all(keg);
-	out = counter_get(&keg->items) - counter_get(&keg->free_items);
+	out = tally_get(&keg->items) - tally_get(&keg->free_items);
 	lock_drop(&keg->lock);
 	gate_leave();
 	return out;
@@ -334,18 +334,17 @@ keg_out(struct keg *keg)
 void
 keg_read(struct keg *keg, size_t *free_items, size_t *bytes)
 {
-	*free_items = counter_get(&keg->free_items);
-	*bytes = counter_get(&keg->slabs) * keg->layout.slab_bytes;
+	*free_items = tally_get(&keg->free_items);
+	*bytes = tally_get(&keg->slabs) * keg->layout.slab_bytes;
 }
 
 struct slab *
 keg_slab_of(const void *address, bool *inside)
 {
-	pagemap_entry entry = pagemap_find(address);
-	struct slab *s = pagemap_header(entry);
+	struct slab *s = pagemap_find(address);
 
 	*inside = false;
-	if (entry == 0 || s->kind != PAGEMAP_SLAB)
+	if (s == NULL || s->kind != PAGEMAP_SLAB)
 		return NULL;
 	*inside = true;
 	if (slab_index(s, &s->keg->layout, address) >= s->limit)

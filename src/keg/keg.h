@@ -45,15 +45,16 @@ struct keg {
 	struct lock lock;
 	uint32_t id;
 	struct slab_layout layout;
+	uint64_t hit; /* what the page map says of its slabs */
 	struct slab *bins[KEG_BINS];
-	counter items;
+	tally items;
 	size_t items_max; /* 0: no limit */
-	counter free_items;
-	counter slabs;
+	tally free_items;
+	tally slabs;
 	size_t idle;
-	counter populate_bytes; /* backed at a time; doubles */
-	bool raw;               /* slabs have raw bits: there is init or fini */
-	bool back;              /* items are backed before they leave */
+	tally populate_bytes; /* backed at a time; doubles */
+	bool raw;             /* slabs have raw bits: there is init or fini */
+	bool back;            /* items are backed before they leave */
 	bool nofree;
 	bool frozen;       /* never grows again */
 	bool boot;         /* started before the system was open */
@@ -66,7 +67,7 @@ struct keg {
 	const char *name;      /* for crimes */
 	char *object;          /* all of its memory, mapped from an object */
 	size_t object_bytes;
-	counter object_at;                /* bytes of it in slabs */
+	tally object_at;                  /* bytes of it in slabs */
 	_Atomic(struct slab *) late;      /* listed slabs */
 	_Atomic(struct slab *) emergency; /* whose items can be claimed */
 	_Atomic uint32_t claimers;

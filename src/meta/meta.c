@@ -111,23 +111,23 @@ cut(size_t bytes, size_t align)
 }
 
 static struct free_object *
-take_listed(unsigned class)
+take_listed(unsigned index)
 {
-	struct free_object *object = meta.free[class];
+	struct free_object *object = meta.free[index];
 
 	if (object == NULL)
 		/* acquire, pairs with the push in give_late(). */
 		object = atomic_exchange_explicit(
-		    &meta.late[class], NULL, memory_order_acquire);
+		    &meta.late[index], NULL, memory_order_acquire);
 	if (object != NULL)
-		meta.free[class] = object->next;
+		meta.free[index] = object->next;
 	return object;
 }
 
 void *
 meta_take(size_t bytes, enum meta_how how)
 {
-	unsigned class = class_of(bytes);
+	unsigned index = class_of(bytes);
 	size_t room = meta_room(bytes);
 	void *object;
 
@@ -137,7 +137,7 @@ meta_take(size_t bytes, enum meta_how how)
 	if (bytes > CLASS_MAX && !meta.closed)
 		return map(room, port_page_bytes());
 	lock_take(&meta.lock);
-	object = bytes > CLASS_MAX ? NULL : take_listed(class);
+	object = bytes > CLASS_MAX ? NULL : take_listed(index);
 	if (object == NULL)
 		object = cut(room, min_size(room, CLASS_MAX));
 	lock_drop(&meta.lock);
@@ -147,13 +147,13 @@ meta_take(size_t bytes, enum meta_how how)
 }
 
 static void
-give_late(struct free_object *object, unsigned class)
+give_late(struct free_object *object, unsigned index)
 {
 	/* relaxed: the exchange below publishes. */
 	object->next =
-	    atomic_load_explicit(&meta.late[class], memory_order_relaxed);
+	    atomic_load_explicit(&meta.late[index], memory_order_relaxed);
 	/* release, pairs with take_listed(). */
-	while (!atomic_compare_exchange_weak_explicit(&meta.late[class],
+	while (!atomic_compare_exchange_weak_explicit(&meta.late[index],
 	    &object->next, object, memory_order_release, memory_order_relaxed))
 		;
 }
@@ -162,16 +162,16 @@ void
 meta_give(void *memory, size_t bytes, enum meta_how how)
 {
 	struct free_object *object = memory;
-	unsigned class = class_of(bytes);
+	unsigned index = class_of(bytes);
 
 	UMA_ASSERT(bytes <= CLASS_MAX);
 	if (how == META_EMERGENCY) {
-		give_late(object, class);
+		give_late(object, index);
 		return;
 	}
 	lock_take(&meta.lock);
-	object->next = meta.free[class];
-	meta.free[class] = object;
+	object->next = meta.free[index];
+	meta.free[index] = object;
 	lock_drop(&meta.lock);
 }
 

@@ -9,10 +9,30 @@
 /* A granule that slabs of private suppliers share, page by page. */
 struct pages {
 	enum pagemap_kind kind;
-	_Atomic pagemap_entry entries[PAGES_MAX];
+	_Atomic(void *) headers[PAGES_MAX];
 };
 
 pagemap_slot pagemap_root[1u << PAGEMAP_ROOT_BITS];
+
+/*
+ * With e = magic * stride - 2^32, a distance n = q * stride + r gives
+ * r * magic + q * e modulo 2^32.  That is below magic for r = 0 if q * e is,
+ * and not below it nor wrapped for any r if (q + 1) * e is.
+ */
+uint64_t
+pagemap_hit_make(uint32_t id, size_t stride)
+{
+	uint64_t magic = (UINT64_C(1) << 32) / stride;
+	uint64_t e;
+
+	if (stride > GRANULE)
+		return 0;
+	magic += magic * stride < UINT64_C(1) << 32;
+	e = magic * stride - (UINT64_C(1) << 32);
+	if ((GRANULE / stride + 1) * e >= magic)
+		return 0;
+	return (uint64_t)id << 32 | magic;
+}
 
 /* The leaf of an address, made if there is none. */
 static struct pagemap_leaf *
@@ -36,59 +56,62 @@ leaf_make(uintptr_t a, enum meta_how how)
 	return leaf;
 }
 
-static _Atomic pagemap_entry *
-granule_entry(uintptr_t a, enum meta_how how)
+static struct pagemap_entry *
+entry_make(uintptr_t a, enum meta_how how)
 {
-	struct pagemap_leaf *leaf;
-
-	if (a >> (GRANULE_BITS + PAGEMAP_LEAF_BITS + PAGEMAP_ROOT_BITS) != 0)
+	if (a >> (GRANULE_BITS + PAGEMAP_LEAF_BITS + PAGEMAP_ROOT_BITS) != 0 ||
+	    leaf_make(a, how) == NULL)
 		return NULL;
-	leaf = leaf_make(a, how);
-	if (leaf == NULL)
-		return NULL;
-	return &leaf->entries[a / GRANULE % (1u << PAGEMAP_LEAF_BITS)];
+	return pagemap_look(pagemap_root, (const void *)a);
 }
 
 static struct pages *
-pages_of(pagemap_entry entry)
+pages_of(void *header)
 {
-	struct pages *pages = pagemap_header(entry);
+	struct pages *pages = header;
 
-	if (pagemap_id(entry) != 0 || pages == NULL ||
-	    pages->kind != PAGEMAP_PAGES)
-		return NULL;
-	return pages;
+	return pages != NULL && pages->kind == PAGEMAP_PAGES ? pages : NULL;
 }
 
-pagemap_entry
+static _Atomic(void *) *
+page_slot(struct pages *pages, uintptr_t a)
+{
+	return &pages->headers[a % GRANULE / port_page_bytes()];
+}
+
+void *
 pagemap_find(const void *address)
 {
-	pagemap_entry entry = pagemap_granule(address);
-	struct pages *pages = entry == 0 ? NULL : pages_of(entry);
-	size_t page;
+	struct pagemap_entry *e = pagemap_look(pagemap_root, address);
+	struct pages *pages;
+	void *header;
 
-	if (pages == NULL)
-		return entry;
-	page = (uintptr_t)address % GRANULE / port_page_bytes();
-	/* relaxed: as pagemap_granule(). */
-	return atomic_load_explicit(
-	    &pages->entries[page], memory_order_relaxed);
+	if (e == NULL)
+		return NULL;
+	/* relaxed: as pagemap_look(). */
+	header = atomic_load_explicit(&e->header, memory_order_relaxed);
+	pages = pages_of(header);
+	return pages == NULL
+		   ? header
+		   : atomic_load_explicit(page_slot(pages, (uintptr_t)address),
+			 memory_order_relaxed);
 }
 
 bool
-pagemap_set(
-    const void *address, size_t bytes, pagemap_entry entry, enum meta_how how)
+pagemap_set(const void *address, size_t bytes, void *header, uint64_t hit,
+    enum meta_how how)
 {
 	for (size_t done = 0; done < bytes; done += GRANULE) {
-		_Atomic pagemap_entry *e =
-		    granule_entry((uintptr_t)address + done, how);
+		struct pagemap_entry *e =
+		    entry_make((uintptr_t)address + done, how);
 
 		if (e == NULL) {
 			pagemap_clear(address, done);
 			return false;
 		}
 		/* relaxed: the address is published after this. */
-		atomic_store_explicit(e, entry, memory_order_relaxed);
+		atomic_store_explicit(&e->header, header, memory_order_relaxed);
+		atomic_store_explicit(&e->hit, hit, memory_order_relaxed);
 	}
 	return true;
 }
@@ -98,13 +121,12 @@ void
 pagemap_clear(const void *address, size_t bytes)
 {
 	for (size_t done = 0; done < bytes; done += GRANULE) {
-		uintptr_t a = (uintptr_t)address + done;
-		struct pagemap_leaf *leaf = atomic_load_explicit(
-		    &pagemap_root[a / LEAF_SPAN], memory_order_relaxed);
+		struct pagemap_entry *e =
+		    pagemap_look(pagemap_root, (const char *)address + done);
 
-		atomic_store_explicit(
-		    &leaf->entries[a / GRANULE % (1u << PAGEMAP_LEAF_BITS)], 0,
-		    memory_order_relaxed);
+		/* relaxed: nobody else has the address any more. */
+		atomic_store_explicit(&e->hit, 0, memory_order_relaxed);
+		atomic_store_explicit(&e->header, NULL, memory_order_relaxed);
 	}
 }
 
@@ -112,24 +134,23 @@ pagemap_clear(const void *address, size_t bytes)
 static struct pages *
 pages_make(uintptr_t a, enum meta_how how)
 {
-	_Atomic pagemap_entry *e = granule_entry(a, how);
-	pagemap_entry was;
+	struct pagemap_entry *e = entry_make(a, how);
 	struct pages *mine;
+	void *was;
 
 	if (e == NULL)
 		return NULL;
 	/* acquire, pairs with the exchange below. */
-	was = atomic_load_explicit(e, memory_order_acquire);
-	if (was != 0)
+	was = atomic_load_explicit(&e->header, memory_order_acquire);
+	if (was != NULL)
 		return pages_of(was);
 	mine = meta_take(sizeof(*mine), how);
 	if (mine == NULL)
 		return NULL;
 	mine->kind = PAGEMAP_PAGES;
 	/* release: publishes the kind. */
-	if (atomic_compare_exchange_strong_explicit(e, &was,
-		pagemap_make(0, mine), memory_order_release,
-		memory_order_acquire))
+	if (atomic_compare_exchange_strong_explicit(&e->header, &was, mine,
+		memory_order_release, memory_order_acquire))
 		return mine;
 	meta_give(mine, sizeof(*mine), how);
 	return pages_of(was);
@@ -137,19 +158,19 @@ pages_make(uintptr_t a, enum meta_how how)
 
 bool
 pagemap_set_pages(
-    const void *address, size_t bytes, pagemap_entry entry, enum meta_how how)
+    const void *address, size_t bytes, void *header, enum meta_how how)
 {
 	size_t page_bytes = port_page_bytes();
 
 	for (size_t done = 0; done < bytes; done += page_bytes) {
 		uintptr_t a = (uintptr_t)address + done;
 		struct pages *pages = pages_make(a, how);
-		pagemap_entry none = 0;
+		void *none = NULL;
 
 		/* relaxed: the address is published after this. */
 		if (pages == NULL ||
 		    !atomic_compare_exchange_strong_explicit(
-			&pages->entries[a % GRANULE / page_bytes], &none, entry,
+			page_slot(pages, a), &none, header,
 			memory_order_relaxed, memory_order_relaxed)) {
 			pagemap_clear_pages(address, done);
 			return false;
@@ -166,10 +187,13 @@ pagemap_clear_pages(const void *address, size_t bytes)
 
 	for (size_t done = 0; done < bytes; done += page_bytes) {
 		uintptr_t a = (uintptr_t)address + done;
-		struct pages *pages =
-		    pages_of(pagemap_granule((const void *)a));
+		struct pagemap_entry *e =
+		    pagemap_look(pagemap_root, (const void *)a);
 
-		atomic_store_explicit(&pages->entries[a % GRANULE / page_bytes],
-		    0, memory_order_relaxed);
+		atomic_store_explicit(
+		    page_slot(pages_of(atomic_load_explicit(
+				  &e->header, memory_order_relaxed)),
+			a),
+		    NULL, memory_order_relaxed);
 	}
 }

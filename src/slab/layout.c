@@ -55,6 +55,4 @@ slab_layout_choose(struct slab_layout *l, size_t item_bytes, size_t align)
 		l->items = 3;
 	l->words = (uint32_t)div_up(l->items, BITS_PER_WORD);
 	l->lead = l->slab_bytes - l->items * l->stride;
-	l->magic = UINT64_MAX / l->stride + 1;
-	l->granule_magic = GRANULE * l->magic;
 }

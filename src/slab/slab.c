@@ -67,7 +67,7 @@ marked(struct slab *s, const struct slab_layout *l, uint32_t index, bool raw,
 		*word &= ~bit;
 	}
 	/* relaxed: it only grows; an old value costs a system call. */
-	if (back && end > counter_get(&s->ready))
+	if (back && end > tally_get(&s->ready))
 		marks |= SLAB_MARK_UNBACKED;
 	return item + marks;
 }

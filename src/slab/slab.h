@@ -9,9 +9,8 @@
  *	base                                                     end
  *	| lead | item 0 | item 1 | ...              | item n - 1 |
  *
- * Items end where the slab ends: the distance of an address from the end of
- * its granule is a multiple of the stride exactly if an item starts there,
- * which the free path tests with one multiplication.
+ * Items end where the slab ends, so that the page map can tell by one
+ * multiplication whether one starts at an address: see pagemap.h.
  *
  * What holds.
  *   1. The header is dense metadata elsewhere; nothing is written into a slab.
@@ -38,12 +37,10 @@ struct slab_layout {
 	size_t item_bytes; /* as asked */
 	size_t stride;     /* from one item to the next, a multiple of 8 */
 	size_t align;
-	size_t slab_bytes;      /* whole granules */
-	size_t lead;            /* unused bytes at the start */
-	uint32_t items;         /* 1 or more */
-	uint32_t words;         /* of 64 items each */
-	uint64_t magic;         /* 2^64 / stride, rounded up */
-	uint64_t granule_magic; /* GRANULE * magic, modulo 2^64 */
+	size_t slab_bytes; /* whole granules */
+	size_t lead;       /* unused bytes at the start */
+	uint32_t items;    /* 1 or more */
+	uint32_t words;    /* of 64 items each */
 };
 
 #define SLAB_ITEM_MAX ((size_t)1 << 30)
@@ -60,15 +57,6 @@ struct slab_layout {
 void slab_layout_choose(
     struct slab_layout *layout, size_t item_bytes, size_t align);
 
-/* Whether an item starts at `address`, in a slab of one granule. */
-UMA_FAST bool
-slab_item_starts(const struct slab_layout *l, const void *address)
-{
-	uint64_t low = (uintptr_t)address & (GRANULE - 1);
-
-	return l->granule_magic - low * l->magic < l->magic;
-}
-
 struct slab {
 	enum pagemap_kind kind; /* PAGEMAP_SLAB: first, see pagemap.h */
 	uint8_t pflag;          /* UMA_SLAB_*, for the supplier */
@@ -78,7 +66,7 @@ struct slab {
 	char *base;
 	struct slab *next;
 	struct slab *prev;
-	counter ready; /* bytes from the base on that are backed */
+	tally ready; /* bytes from the base on that are backed */
 	uint32_t free_count;
 	uint32_t limit;          /* items that exist; less than layout's in the
 				last slab of a limited zone */

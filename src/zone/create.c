@@ -91,11 +91,10 @@ aim_hit(struct uma_zone *zone)
 	zone->fast = plain && percpu_mode == PERCPU_RSEQ && zone->caches != 0
 			 ? zone->caches
 			 : percpu_nothing();
-	zone->hit_id = l->slab_bytes == GRANULE && zone->keg.allocf == NULL
-			   ? zone->id
-			   : ZONE_NO_ID;
-	zone->magic = l->magic;
-	zone->granule_magic = l->granule_magic;
+	zone->keg.hit = l->slab_bytes == GRANULE && zone->keg.allocf == NULL
+			    ? pagemap_hit_make(zone->id, l->stride)
+			    : 0;
+	zone->hit_id = zone->keg.hit != 0 ? zone->id : ZONE_NO_ID;
 }
 
 static void

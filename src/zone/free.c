@@ -6,24 +6,11 @@
 UMA_SLOW static void free_slow(
     uma_zone_t zone, void *item, void *arg, const char *function);
 
-/*
- * Whether the page map says that an item of this zone starts here.  False
- * also for zones whose slabs ask for more than one look.
- */
-UMA_FAST bool
-plainly_ours(const struct uma_zone *zone, const void *item)
-{
-	uint64_t low = (uintptr_t)item & (GRANULE - 1);
-
-	return pagemap_id(pagemap_granule(item)) == zone->hit_id &&
-	       zone->granule_magic - low * zone->magic < zone->magic;
-}
-
 /* See uma.h.  The hit; its instruction budget is in tests/budget. */
 void
 uma_zfree(uma_zone_t zone, void *item)
 {
-	if (likely(zone != NULL) && likely(plainly_ours(zone, item)) &&
+	if (likely(zone != NULL) && likely(zone_starts(zone, item)) &&
 	    likely(percpu_push(zone->fast, item)))
 		return;
 	free_slow(zone, item, NULL, __func__);
@@ -33,7 +20,7 @@ uma_zfree(uma_zone_t zone, void *item)
 void
 uma_zfree_arg(uma_zone_t zone, void *item, void *arg)
 {
-	if (likely(zone != NULL) && likely(plainly_ours(zone, item)) &&
+	if (likely(zone != NULL) && likely(zone_starts(zone, item)) &&
 	    likely(percpu_push(zone->fast, item)))
 		return;
 	free_slow(zone, item, arg, __func__);

@@ -82,7 +82,7 @@ prepare_map(const void *memory, size_t bytes)
 {
 	bool inside = gate_enter();
 	bool ok = pagemap_set(
-	    memory, bytes, 0, inside ? META_NORMAL : META_EMERGENCY);
+	    memory, bytes, NULL, 0, inside ? META_NORMAL : META_EMERGENCY);
 
 	if (inside)
 		gate_leave();

@@ -4,7 +4,7 @@
 #include "zone/inner.h"
 
 #define CHUNK      1024u
-#define CHUNKS_MAX ((PAGEMAP_ID_MAX + 1) / CHUNK)
+#define CHUNKS_MAX 4096u
 
 /* Dead structures rest until so many lie, so that stale handles are seen. */
 #define DEAD_REST 64u
@@ -39,7 +39,7 @@ new_number(void)
 	struct uma_zone *zone;
 	zone_slot *chunk;
 
-	if (id >= PAGEMAP_ID_MAX)
+	if (id >= CHUNK * CHUNKS_MAX)
 		return NULL;
 	if (slot_of(id) == NULL) {
 		chunk = meta_take(CHUNK * sizeof(*chunk), META_NORMAL);

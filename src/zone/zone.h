@@ -89,6 +89,19 @@ struct uma_zone {
 	alignas(CACHE_LINE) struct keg keg;
 };
 
+/*
+ * Whether the page map says that an item of this zone starts here.  False
+ * also for zones whose slabs ask for more than one look.
+ */
+UMA_FAST bool
+zone_starts(const struct uma_zone *zone, const void *item)
+{
+	uint64_t hit = pagemap_hit(pagemap_root, item);
+
+	return pagemap_hit_id(hit) == zone->hit_id &&
+	       pagemap_hit_starts(hit, item);
+}
+
 /* registry.c */
 
 /* A zone structure with a number, not live yet; NULL without memory. */
@@ -128,6 +141,14 @@ struct uma_zone *zone_make(const struct zone_plan *plan);
 
 /* The arguments of uma_zcreate() as a plan; dies of a crime in them. */
 void zone_plan_2002(struct zone_plan *plan, int size, int align);
+
+/*
+ * reserve.c: set aside the address space of `items` items, which become the
+ * zone's limit; private to the process, backed on demand, never given back.
+ * Needs:    a zone that nobody has used, without object or supplier.
+ * Returns:  false, with the zone unchanged, without address space.
+ */
+UMA_NODISCARD bool zone_reserve(struct uma_zone *zone, size_t items);
 
 /*
  * alloc.c: what heap needs: the miss of a plain zone.  Never waits, counts

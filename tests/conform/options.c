@@ -114,7 +114,7 @@ TEST(what_follows_a_mistake_counts)
 {
 	expect("nonsense:1,percpu:generic", 0,
 	    "uma: UMA_OPTIONS: unknown key \"nonsense\", "
-	    "did you mean \"report\"?\n");
+	    "did you mean \"percpu\"?\n");
 }
 
 TEST_MAIN

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * layout_test - slab_layout_choose() over every size and alignment it can get
+ *
+ * Method: the function is pure, so state what must hold of any answer and ask
+ * all the questions, rather than pin a few answers that a retune would break.
+ */
+#include "harness.h"
+
+#include "slab/slab.h"
+
+static bool
+holds(size_t item_bytes, size_t align)
+{
+	struct slab_layout l;
+	size_t used;
+
+	slab_layout_choose(&l, item_bytes, align);
+	used = l.lead + l.items * l.stride;
+	return l.items >= 1 && l.stride >= item_bytes && l.stride % 8 == 0 &&
+	       l.stride % align == 0 && l.lead % align == 0 &&
+	       used == l.slab_bytes && l.slab_bytes % GRANULE == 0 &&
+	       (UMA_HOSTILE || l.lead < l.stride) &&
+	       l.words * (size_t)BITS_PER_WORD >= l.items;
+}
+
+static void
+check_sizes(size_t from, size_t to, size_t step)
+{
+	for (size_t align = 1; align <= GRANULE; align *= 2) {
+		for (size_t bytes = from; bytes <= to; bytes += step) {
+			if (CHECK(holds(bytes, align)))
+				continue;
+			harness_say("#   %zu bytes at %zu\n", bytes, align);
+			return;
+		}
+	}
+}
+
+TEST(every_small_size_at_every_alignment)
+{
+	check_sizes(1, 16384, 1);
+}
+
+TEST(large_sizes_at_every_alignment)
+{
+	check_sizes(16384, (size_t)4 << 20, 4093);
+	check_sizes(SLAB_ITEM_MAX - 3, SLAB_ITEM_MAX, 1);
+}
+
+/* Small items at their natural alignment waste at most one part in eight. */
+TEST(waste_is_bounded)
+{
+	struct slab_layout l;
+
+	if (UMA_HOSTILE)
+		SKIP("slabs of three items waste nearly all");
+	for (size_t bytes = 8; bytes <= 8192; bytes += 8) {
+		slab_layout_choose(&l, bytes, 8);
+		CHECK_EQ(l.slab_bytes, GRANULE);
+		CHECK(l.lead * 8 <= l.slab_bytes);
+	}
+}
+
+TEST(free_bits_are_taken_lowest_first_and_given_back_once)
+{
+	static union {
+		struct slab s;
+		uint64_t room[1024];
+	} header;
+	static _Alignas(65536) char memory[GRANULE];
+	struct slab_layout l;
+	void *items[200];
+	void *twice;
+
+	slab_layout_choose(&l, 512, 512);
+	if (l.items < 128)
+		SKIP("hostile slabs are smaller");
+	slab_format(&header.s, &l, NULL, memory, l.items, true);
+	CHECK_EQ(slab_take(&header.s, &l, true, false, items, 100), 100);
+	for (size_t i = 0; i < 100; i++)
+		CHECK(items[i] == memory + 512 * i + SLAB_MARK_RAW);
+	CHECK_EQ(slab_take(&header.s, &l, true, false, items, 100), 28);
+	CHECK_EQ(slab_take(&header.s, &l, true, false, items, 100), 0);
+	CHECK(slab_give(&header.s, 70));
+	CHECK(!slab_give(&header.s, 70));
+	CHECK_EQ(slab_take(&header.s, &l, true, false, items, 100), 1);
+	CHECK(items[0] == memory + 512 * 70); /* raw no more */
+	atomic_fetch_or(slab_late_bits(&header.s, &l), UINT64_C(6));
+	slab_merge(&header.s, &l, &twice);
+	CHECK(twice == NULL);
+	CHECK_EQ(header.s.free_count, 2);
+	atomic_fetch_or(slab_late_bits(&header.s, &l), UINT64_C(2));
+	slab_merge(&header.s, &l, &twice);
+	CHECK(twice == memory + 512);
+	CHECK_EQ(slab_index(&header.s, &l, memory + 512), 1);
+	CHECK_EQ(slab_index(&header.s, &l, memory + 513), l.items);
+	CHECK_EQ(slab_index(&header.s, &l, memory + GRANULE), l.items);
+}
+
+TEST_MAIN
