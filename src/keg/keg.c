@@ -199,25 +199,37 @@ detach_idle(struct keg *keg, size_t keep) UMA_REQUIRES(&keg->lock)
 	return list;
 }
 
+/* Whether an address lies in a slab. */
+static bool
+is_in(const struct keg *keg, const struct slab *s, const void *address)
+{
+	return (uintptr_t)address - (uintptr_t)s->base < keg->layout.slab_bytes;
+}
+
+/* Neighbours in a bucket often are neighbours in a slab. */
 struct slab *
 keg_give(struct keg *keg, void **items, size_t count, const char *function)
 {
 	struct slab *list;
+	struct slab *s = NULL;
 
 	lock_take(&keg->lock);
 	keg_adopt_all(keg);
 	for (size_t n = 0; n < count; n++) {
-		struct slab *s = pagemap_find(items[n]);
-		uint32_t i = slab_index(s, &keg->layout, items[n]);
-
-		UMA_ASSERT(s->keg == keg);
-		if (s->bin == BIN_UNLINKED)
-			keg_adopt(keg, s);
-		if (!slab_give(s, i))
+		if (s == NULL || !is_in(keg, s, items[n])) {
+			if (s != NULL)
+				keg_rebin(keg, s);
+			s = pagemap_find(items[n]);
+			UMA_ASSERT(s->keg == keg);
+			if (s->bin == BIN_UNLINKED)
+				keg_adopt(keg, s);
+		}
+		if (!slab_give(s, slab_index(s, &keg->layout, items[n])))
 			uma_crime(function, "double free", items[n], keg->name);
-		tally_move(&keg->free_items, 1);
-		keg_rebin(keg, s);
 	}
+	if (s != NULL)
+		keg_rebin(keg, s);
+	tally_move(&keg->free_items, count);
 	list = detach_idle(keg, 1 + tally_get(&keg->slabs) / IDLE_PART);
 	lock_drop(&keg->lock);
 	return list;

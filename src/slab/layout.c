@@ -55,4 +55,5 @@ slab_layout_choose(struct slab_layout *l, size_t item_bytes, size_t align)
 		l->items = 3;
 	l->words = (uint32_t)div_up(l->items, BITS_PER_WORD);
 	l->lead = l->slab_bytes - l->items * l->stride;
+	l->reciprocal = ((UINT64_C(1) << 40) + l->stride - 1) / l->stride;
 }

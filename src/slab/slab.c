@@ -37,18 +37,6 @@ slab_format(struct slab *s, const struct slab_layout *l, struct keg *keg,
 		fill(slab_raw_bits(s, l), limit);
 }
 
-uint32_t
-slab_index(
-    const struct slab *s, const struct slab_layout *l, const void *address)
-{
-	size_t offset = (uintptr_t)address - (uintptr_t)s->base - l->lead;
-
-	/* An address below the first item wraps to a large offset. */
-	if (offset >= l->items * l->stride || offset % l->stride != 0)
-		return l->items;
-	return (uint32_t)(offset / l->stride);
-}
-
 /* An item with the marks of the work its taker has with it. */
 static void *
 marked(struct slab *s, const struct slab_layout *l, uint32_t index, bool raw,
@@ -77,6 +65,7 @@ slab_take(struct slab *s, const struct slab_layout *l, bool raw, bool back,
     void **out, size_t want)
 {
 	uint64_t *bits = slab_free_bits(s);
+	bool plain = !raw && (!back || tally_get(&s->ready) >= l->slab_bytes);
 	uint32_t w = s->hint;
 	size_t n = 0;
 
@@ -87,7 +76,8 @@ slab_take(struct slab *s, const struct slab_layout *l, bool raw, bool back,
 			uint32_t i = w * BITS_PER_WORD + lowest_bit(word);
 
 			word &= word - 1;
-			out[n++] = marked(s, l, i, raw, back);
+			out[n++] = plain ? slab_item(s, l, i)
+					 : marked(s, l, i, raw, back);
 		}
 		bits[w] = word;
 		if (word != 0)

@@ -37,10 +37,11 @@ struct slab_layout {
 	size_t item_bytes; /* as asked */
 	size_t stride;     /* from one item to the next, a multiple of 8 */
 	size_t align;
-	size_t slab_bytes; /* whole granules */
-	size_t lead;       /* unused bytes at the start */
-	uint32_t items;    /* 1 or more */
-	uint32_t words;    /* of 64 items each */
+	size_t slab_bytes;   /* whole granules */
+	size_t lead;         /* unused bytes at the start */
+	uint32_t items;      /* 1 or more */
+	uint32_t words;      /* of 64 items each */
+	uint64_t reciprocal; /* 2^40 / stride, rounded up */
 };
 
 #define SLAB_ITEM_MAX ((size_t)1 << 30)
@@ -113,9 +114,23 @@ slab_item(const struct slab *s, const struct slab_layout *l, uint32_t index)
 
 /*
  * The index of the item that starts at `address`; layout.items if none does.
+ *
+ * The product is exact: a slab of several items has at most 2^19 bytes, and
+ * the rounding of the reciprocal is below the stride.
  */
-uint32_t slab_index(
-    const struct slab *s, const struct slab_layout *l, const void *address);
+UMA_FAST uint32_t
+slab_index(
+    const struct slab *s, const struct slab_layout *l, const void *address)
+{
+	size_t offset = (uintptr_t)address - (uintptr_t)s->base - l->lead;
+	size_t index;
+
+	/* An address below the first item wraps to a large offset. */
+	if (offset >= l->slab_bytes - l->lead)
+		return l->items;
+	index = l->items == 1 ? 0 : offset * l->reciprocal >> 40;
+	return index * l->stride == offset ? (uint32_t)index : l->items;
+}
 
 /*
  * Take up to `want` of the lowest free items.  Low bits of an item's address
