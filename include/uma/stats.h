@@ -53,7 +53,9 @@ struct uma_stats {
 };
 
 /*
- * uma_stats_walk - call `each` for every live zone, in order of creation
+ * uma_stats_walk - call `each` for every live zone, in order of number
+ *
+ * That is the order of creation until numbers of dead zones are used again.
  *
  * Context:  thread-safe; no lock is held around `each`, which may call the
  *           library but must not destroy the zone it is shown.

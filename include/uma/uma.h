@@ -126,7 +126,8 @@ UMA_EXPORT uma_zone_t uma_zcreate(const char *name, int size, uma_ctor ctor,
  * Owns:     after 0 the handle is dead; using it is a crime.
  * Context:  no other thread may be inside a call on the zone that could
  *           allocate.  Frees may race with the waiting form.  Not from a
- *           constructor or destructor of the zone itself.
+ *           constructor or destructor of the zone itself, nor from a signal
+ *           handler.
  * FreeBSD:  2002 promised this; no FreeBSD release did it.
  */
 UMA_EXPORT int uma_zdestroy(uma_zone_t zone, int wait);
@@ -158,9 +159,10 @@ UMA_EXPORT void *uma_zalloc(uma_zone_t zone, int wait);
  * The destructor sees `arg` (NULL for uma_zfree).  A NULL item is ignored.
  *
  * Needs:    an item that this zone handed out and that is not free.  A foreign
- *           pointer, a pointer into an item, an item of another zone, and an
- *           item that its slab or the top of this CPU's bucket shows to be
- *           free already, are crimes.
+ *           pointer, a pointer into an item and an item of another zone are
+ *           crimes, seen at once.  So is a double free: seen at once if the
+ *           item is on top of this CPU's bucket, and otherwise when it reaches
+ *           its slab, by whatever call takes it there.
  * Context:  as uma_zalloc_arg().
  */
 UMA_EXPORT void uma_zfree_arg(uma_zone_t zone, void *item, void *arg);
