@@ -26,9 +26,9 @@
 #endif
 #define UMA_LOCKABLE(name)  UMA_TSA(capability(name))
 #define UMA_ACQUIRES(...)   UMA_TSA(acquire_capability(__VA_ARGS__))
+#define UMA_TRIES(...)      UMA_TSA(try_acquire_capability(__VA_ARGS__))
 #define UMA_RELEASES(...)   UMA_TSA(release_capability(__VA_ARGS__))
 #define UMA_REQUIRES(...)   UMA_TSA(requires_capability(__VA_ARGS__))
-#define UMA_EXCLUDES(...)   UMA_TSA(locks_excluded(__VA_ARGS__))
 #define UMA_UNCHECKED_LOCKS UMA_TSA(no_thread_safety_analysis)
 
 #define CACHE_LINE 64

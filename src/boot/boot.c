@@ -6,6 +6,7 @@
 #include "boot/options.h"
 #include "heap/heap.h"
 #include "lock/lock.h"
+#include "malloc9/malloc9.h"
 #include "meta/meta.h"
 #include "pagemap/pagemap.h"
 #include "percpu/percpu.h"
@@ -30,6 +31,7 @@ wake_percpu(void)
 	struct options options;
 
 	options_read(&options);
+	malloc9_debug = malloc9_debug || options.malloc9_debug;
 	return percpu_start(options.generic);
 }
 
@@ -38,6 +40,7 @@ fork_child(void)
 {
 	gate_fork_child();
 	percpu_fork_child();
+	zone_fork_child();
 }
 
 /* Undone by nothing: what woke stays awake, and is not woken twice. */
@@ -126,7 +129,7 @@ void
 uma_reclaim(void)
 {
 	if (boot_wake())
-		zone_reclaim_all();
+		zone_reclaim_all(ZONE_RECLAIM_ALL);
 }
 
 /* See uma.h. */

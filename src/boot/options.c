@@ -11,8 +11,10 @@ static const struct key {
 } keys[] = {
 	{ "percpu", { "rseq", "generic" },
 	    "who may change a CPU's cache; rseq where the kernel can" },
+	{ "malloc9", { "debug" }, "blocks of malloc(9) remember their type" },
 	{ "report", { NULL }, "file that the process's record is added to" },
 };
+enum { KEY_PERCPU, KEY_MALLOC9 }; /* their places above */
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 
 /* A piece of the option string. */
@@ -147,8 +149,12 @@ apply(struct options *out, struct piece name, struct piece value)
 	for (size_t i = 0; i < KEYS; i++) {
 		if (!is_text(name, keys[i].name))
 			continue;
-		if (check_value(&keys[i], value) && i == 0)
+		if (!check_value(&keys[i], value))
+			return;
+		if (i == KEY_PERCPU)
 			out->generic = is_text(value, "generic");
+		else if (i == KEY_MALLOC9)
+			out->malloc9_debug = is_text(value, "debug");
 		return;
 	}
 	complain("unknown key", name, nearest_key(name));
@@ -160,6 +166,7 @@ options_read(struct options *out)
 	const char *at = port_options();
 
 	out->generic = false;
+	out->malloc9_debug = false;
 	while (at != NULL && *at != '\0') {
 		const char *behind;
 		const char *rest;

@@ -6,7 +6,8 @@
 #include "base/base.h"
 
 struct options {
-	bool generic; /* percpu:generic */
+	bool generic;       /* percpu:generic */
+	bool malloc9_debug; /* malloc9:debug */
 };
 
 /*

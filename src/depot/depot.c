@@ -43,9 +43,9 @@ depot_take(struct depot *d)
 {
 	struct bucket *b;
 
-	if (atomic_load_explicit(&d->buckets, memory_order_relaxed) == 0)
+	if (atomic_load_explicit(&d->buckets, memory_order_relaxed) == 0 ||
+	    !lock_take(&d->lock))
 		return NULL;
-	lock_take(&d->lock);
 	b = d->full;
 	if (b != NULL) {
 		d->full = b->next;
@@ -60,10 +60,12 @@ depot_give(struct depot *d, struct bucket *b, size_t max)
 {
 	bool stored;
 
-	lock_take(&d->lock);
+	if (!lock_take(&d->lock))
+		return false;
 	stored =
+	    !d->closed &&
 	    atomic_load_explicit(&d->items, memory_order_relaxed) + b->count <=
-	    max;
+		max;
 	if (stored) {
 		b->next = d->full;
 		d->full = b;
@@ -71,4 +73,14 @@ depot_give(struct depot *d, struct bucket *b, size_t max)
 	}
 	lock_drop(&d->lock);
 	return stored;
+}
+
+bool
+depot_close(struct depot *d, bool closed)
+{
+	if (!lock_take(&d->lock))
+		return false;
+	d->closed = closed;
+	lock_drop(&d->lock);
+	return true;
 }

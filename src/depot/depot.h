@@ -37,6 +37,7 @@ struct bucket {
 struct depot {
 	struct lock lock;
 	struct bucket *full;
+	bool closed;            /* takes nothing */
 	_Atomic size_t buckets; /* changed under the lock */
 	_Atomic size_t items;
 };
@@ -61,7 +62,10 @@ void bucket_give(struct bucket *b, enum meta_how how);
 /* A full bucket (the warmest), or NULL.  Inside the gate. */
 struct bucket *depot_take(struct depot *d);
 
-/* Store a bucket, unless `max` items are here already: then false. */
+/* Store a bucket, unless closed or `max` items are here already: then false. */
 UMA_NODISCARD bool depot_give(struct depot *d, struct bucket *b, size_t max);
+
+/* Make it refuse buckets, or take them again.  False: try again later. */
+UMA_NODISCARD bool depot_close(struct depot *d, bool closed);
 
 #endif /* DEPOT_DEPOT_H */

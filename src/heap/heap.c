@@ -19,8 +19,8 @@ struct heap_hit uma_heap = { .pagemap = pagemap_root };
 static struct uma_zone *zones[HEAP_CLASSES];
 static size_t sizes[HEAP_CLASSES];
 
-static size_t
-class_bytes(unsigned index)
+size_t
+heap_class_bytes(unsigned index)
 {
 	unsigned coarse = index - FINE_CLASSES;
 
@@ -46,7 +46,7 @@ make_zone(unsigned index, uintptr_t caches)
 {
 	char name[32];
 	struct text t = { name, name + sizeof(name) - 1 };
-	size_t bytes = class_bytes(index);
+	size_t bytes = heap_class_bytes(index);
 	struct zone_plan plan = {
 		.name = name,
 		.item_bytes = bytes,
@@ -155,7 +155,7 @@ uma_heap_alloc_aligned(size_t bytes, size_t align, enum heap_how how)
 		return NULL;
 	block = alloc_once(bytes, align, how);
 	if (unlikely(block == NULL)) {
-		zone_reclaim_all();
+		zone_reclaim_all(ZONE_RECLAIM_QUIET);
 		block = alloc_once(bytes, align, how);
 	}
 	return block;

@@ -68,18 +68,33 @@ heap_hit_alloc(size_t bytes)
 	    &uma_heap.rseq);
 }
 
-/* Inlined into free(): whether that was all. */
-UMA_FAST bool
-heap_hit_free(void *block)
+/*
+ * The class of a block, from its address alone; HEAP_CLASSES for whatever the
+ * hit of free() cannot serve.
+ */
+UMA_FAST size_t
+heap_hit_class(const void *block)
 {
 	uint64_t hit = pagemap_hit(uma_heap.pagemap, block);
 	size_t index = (size_t)pagemap_hit_id(hit) - uma_heap.first_id;
 
 	if (unlikely(index >= uma_heap.classes) ||
 	    unlikely(!pagemap_hit_starts(hit, block)))
-		return false;
-	return arch_push(uma_heap.caches + index * sizeof(struct cache),
-	    &uma_heap.rseq, block);
+		return HEAP_CLASSES;
+	if (index >= HEAP_CLASSES)
+		__builtin_unreachable(); /* uma_heap.classes is no more */
+	return index;
+}
+
+/* Inlined into free(): whether that was all. */
+UMA_FAST bool
+heap_hit_free(void *block)
+{
+	size_t index = heap_hit_class(block);
+
+	return likely(index < HEAP_CLASSES) &&
+	       arch_push(uma_heap.caches + index * sizeof(struct cache),
+		   &uma_heap.rseq, block);
 }
 
 /*
@@ -117,6 +132,9 @@ UMA_EXPORT void *uma_heap_resize(
  * Crimes as uma_heap_free().
  */
 UMA_EXPORT size_t uma_heap_usable(const void *block, const char *function);
+
+/* Bytes of a block of a class. */
+size_t heap_class_bytes(unsigned index);
 
 /* Make the size-class zones.  Called once by boot. */
 bool heap_start(void);

@@ -17,24 +17,27 @@ kind_of(const struct keg *keg)
  * counted under its lock, so who is refused by the gate must come again.
  */
 static uint32_t
-reserve_items(struct keg *keg)
+reserve_items(struct keg *keg) UMA_UNCHECKED_LOCKS
 {
 	size_t limit = keg->layout.items;
 	bool inside = gate_enter();
 
+	if (inside && !lock_take(&keg->lock)) {
+		gate_leave();
+		inside = false;
+	}
 	if (!inside) {
 		if (keg->items_max != 0 || keg->frozen)
 			return 0;
-		tally_add(&keg->items, limit);
+		tally_add(&keg->making, limit);
 		return (uint32_t)limit;
 	}
-	lock_take(&keg->lock);
 	if (keg->frozen)
 		limit = 0;
 	else if (keg->items_max != 0)
 		limit =
 		    min_size(limit, keg->items_max - tally_get(&keg->items));
-	tally_add(&keg->items, limit);
+	tally_add(&keg->making, limit);
 	lock_drop(&keg->lock);
 	gate_leave();
 	return (uint32_t)limit;
@@ -43,7 +46,7 @@ reserve_items(struct keg *keg)
 static void
 unreserve_items(struct keg *keg, uint32_t limit)
 {
-	tally_add(&keg->items, -(size_t)limit);
+	tally_add(&keg->making, -(size_t)limit);
 }
 
 static size_t
@@ -259,9 +262,11 @@ keg_grow(struct keg *keg, int wait, bool ready)
 		keg_list(keg, s);
 		return true;
 	}
-	lock_take(&keg->lock);
-	keg_adopt(keg, s);
-	lock_drop(&keg->lock);
+	if (lock_take(&keg->lock)) {
+		keg_adopt(keg, s);
+		lock_drop(&keg->lock);
+	} else
+		keg_list(keg, s);
 	gate_leave();
 	return true;
 }
@@ -311,8 +316,11 @@ fini_all(struct keg *keg, struct slab *s)
 void
 keg_dispose(struct keg *keg, struct slab *list)
 {
+	struct port_self *self = port_self();
+	void *was_busy = self->busy;
 	struct slab *next;
 
+	self->busy = keg;
 	for (struct slab *s = list; s != NULL; s = next) {
 		void *memory = s->base;
 		uint8_t pflag = s->pflag;
@@ -323,6 +331,8 @@ keg_dispose(struct keg *keg, struct slab *list)
 		leave_map(keg, s);
 		give_header(keg, s);
 		give_memory(keg, memory, pflag);
-		unreserve_items(keg, limit);
+		/* From here on the zone may go: see uma_zdestroy(). */
+		tally_add(&keg->leaving, -(size_t)limit);
 	}
+	self->busy = was_busy;
 }

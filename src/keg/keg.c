@@ -15,13 +15,17 @@ keg_start(struct keg *keg, size_t item_bytes, size_t align)
 	keg->back = true;
 }
 
+/* What take_free() returns when it may not wait for the lock. */
+#define BLOCKED SIZE_MAX
+
 /* From listed slabs, fullest first; marked as slab_take() marks. */
 static size_t
 take_free(struct keg *keg, void **out, size_t want)
 {
 	size_t n = 0;
 
-	lock_take(&keg->lock);
+	if (!lock_take(&keg->lock))
+		return BLOCKED;
 	keg_adopt_all(keg);
 	for (unsigned bin = BIN_FULL - 1; n < want; bin--) {
 		struct slab *s;
@@ -43,13 +47,17 @@ take_free(struct keg *keg, void **out, size_t want)
 
 /* Give back items that could not be backed, raw ones as raw. */
 static void
-give_unready(struct keg *keg, void *marked)
+give_unready(struct keg *keg, void *marked) UMA_UNCHECKED_LOCKS
 {
 	void *item = (void *)((uintptr_t)marked & ~SLAB_MARKS);
 	struct slab *s = pagemap_find(item);
 	uint32_t i = slab_index(s, &keg->layout, item);
 	bool inside = gate_enter();
 
+	if (inside && !lock_take(&keg->lock)) {
+		gate_leave();
+		inside = false;
+	}
 	if (!inside) {
 		/* It stays initialised rather than raw: make that true. */
 		if (((uintptr_t)marked & SLAB_MARK_RAW) != 0 &&
@@ -58,7 +66,6 @@ give_unready(struct keg *keg, void *marked)
 		keg_give_late(keg, item);
 		return;
 	}
-	lock_take(&keg->lock);
 	if (((uintptr_t)marked & SLAB_MARK_RAW) != 0)
 		slab_raw_bits(s, &keg->layout)[i / BITS_PER_WORD] |=
 		    UINT64_C(1) << (i % BITS_PER_WORD);
@@ -138,8 +145,11 @@ claimed:
 static size_t
 take_emergency(struct keg *keg, void **out, int wait)
 {
+	struct port_self *self = port_self();
+	void *was_busy = self->busy;
 	bool ok;
 
+	self->busy = keg;
 	/*
 	 * seq_cst, pairs with slab disposal in keg_trim(): a slab seen in
 	 * keg->emergency after this is not disposed of before it ends.
@@ -147,6 +157,7 @@ take_emergency(struct keg *keg, void **out, int wait)
 	atomic_fetch_add_explicit(&keg->claimers, 1, memory_order_seq_cst);
 	ok = claim(keg, out, wait);
 	atomic_fetch_sub_explicit(&keg->claimers, 1, memory_order_seq_cst);
+	self->busy = was_busy;
 	if (!ok)
 		return 0;
 	atomic_fetch_add_explicit(&keg->emergencies, 1, memory_order_relaxed);
@@ -165,11 +176,24 @@ keg_take(struct keg *keg, void **out, size_t want, int wait)
 			return take_emergency(keg, out, wait);
 		n = take_free(keg, out, want);
 		gate_leave();
+		if (n == BLOCKED)
+			return take_emergency(keg, out, wait);
 		if (n != 0)
 			return make_ready(keg, out, n);
 		if (!keg_grow(keg, wait, false))
 			return 0;
 	}
+}
+
+/* An idle slab is no more of this keg, but it is still on its way out. */
+static void
+detach(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock)
+{
+	keg_unlink(keg, s);
+	tally_move(&keg->slabs, (size_t)-1);
+	tally_move(&keg->free_items, -(size_t)s->limit);
+	tally_move(&keg->items, -(size_t)s->limit);
+	tally_add(&keg->leaving, s->limit);
 }
 
 /* Idle slabs beyond those that stay, detached. */
@@ -190,9 +214,7 @@ detach_idle(struct keg *keg, size_t keep) UMA_REQUIRES(&keg->lock)
 		next = s->next;
 		if (!slab_is_idle(s) || (s->pflag & UMA_SLAB_BOOT) != 0)
 			continue;
-		keg_unlink(keg, s);
-		tally_move(&keg->slabs, (size_t)-1);
-		tally_move(&keg->free_items, -(size_t)s->limit);
+		detach(keg, s);
 		s->next = list;
 		list = s;
 	}
@@ -213,7 +235,11 @@ keg_give(struct keg *keg, void **items, size_t count, const char *function)
 	struct slab *list;
 	struct slab *s = NULL;
 
-	lock_take(&keg->lock);
+	if (!lock_take(&keg->lock)) {
+		for (size_t n = 0; n < count; n++)
+			keg_give_late(keg, items[n]);
+		return NULL;
+	}
 	keg_adopt_all(keg);
 	for (size_t n = 0; n < count; n++) {
 		if (s == NULL || !is_in(keg, s, items[n])) {
@@ -283,19 +309,32 @@ keg_is_complete(struct keg *keg)
 }
 
 struct slab *
-keg_trim(struct keg *keg, bool all)
+keg_trim(struct keg *keg)
 {
-	struct slab *list = NULL;
+	struct slab *list;
 
-	if (!gate_enter())
+	if (!lock_take(&keg->lock))
 		return NULL;
-	lock_take(&keg->lock);
 	keg_adopt_all(keg);
-	list =
-	    detach_idle(keg, all ? 0 : 1 + tally_get(&keg->slabs) / IDLE_PART);
+	list = detach_idle(keg, 0);
 	lock_drop(&keg->lock);
-	gate_leave();
 	return list;
+}
+
+/* Called when no other thread is left, so that the lock is free or ours. */
+void
+keg_fork_child(struct keg *keg)
+{
+	if (port_self()->busy == keg || !gate_enter())
+		return;
+	if (lock_take(&keg->lock)) {
+		keg_adopt_all(keg);
+		tally_set(&keg->making, 0);
+		tally_set(&keg->leaving, 0);
+		atomic_store_explicit(&keg->claimers, 0, memory_order_relaxed);
+		lock_drop(&keg->lock);
+	}
+	gate_leave();
 }
 
 /* What is about to write a header is done in no time. */
@@ -310,12 +349,13 @@ keg_stop(struct keg *keg)
 			port_yield();
 			continue;
 		}
-		lock_take(&keg->lock);
+		if (!lock_take(&keg->lock)) {
+			gate_leave();
+			continue;
+		}
 		keg_adopt_all(keg);
 		while ((s = keg->bins[BIN_IDLE]) != NULL && slab_is_idle(s)) {
-			keg_unlink(keg, s);
-			tally_move(&keg->slabs, (size_t)-1);
-			tally_move(&keg->free_items, -(size_t)s->limit);
+			detach(keg, s);
 			s->next = list;
 			list = s;
 		}
@@ -334,7 +374,10 @@ keg_out(struct keg *keg)
 
 	if (!gate_enter())
 		return SIZE_MAX;
-	lock_take(&keg->lock);
+	if (!lock_take(&keg->lock)) {
+		gate_leave();
+		return SIZE_MAX;
+	}
 	keg_adopt_all(keg);
 	out = tally_get(&keg->items) - tally_get(&keg->free_items);
 	lock_drop(&keg->lock);

@@ -20,8 +20,8 @@
  * and the next holder of the lock adopts what is listed.
  *
  * What holds.
- *   1. items = sum of limit over slabs; free_items = sum of free_count over
- *      adopted slabs.
+ *   1. items and free_items are the sums of limit and free_count over adopted
+ *      slabs: items - free_items are out.
  *   2. init and fini run with no lock held and outside the gate.
  *   3. A slab is disposed of only when idle, with no claimer inside
  *      keg_take() and nobody about to write its header.
@@ -47,7 +47,9 @@ struct keg {
 	struct slab_layout layout;
 	uint64_t hit; /* what the page map says of its slabs */
 	struct slab *bins[KEG_BINS];
-	tally items;
+	tally items;      /* of adopted slabs */
+	tally making;     /* of slabs on their way in */
+	tally leaving;    /* of slabs on their way out */
 	size_t items_max; /* 0: no limit */
 	tally free_items;
 	tally slabs;
@@ -57,7 +59,6 @@ struct keg {
 	bool back;            /* items are backed before they leave */
 	bool nofree;
 	bool frozen;       /* never grows again */
-	bool boot;         /* started before the system was open */
 	_Atomic bool used; /* something was taken or made */
 	uma_init init;
 	uma_fini fini;
@@ -65,6 +66,7 @@ struct keg {
 	uma_free freef;
 	struct uma_zone *zone; /* for allocf */
 	const char *name;      /* for crimes */
+	const char *free_name; /* the function that gives items back */
 	char *object;          /* all of its memory, mapped from an object */
 	size_t object_bytes;
 	tally object_at;                  /* bytes of it in slabs */
@@ -111,14 +113,17 @@ UMA_NODISCARD bool keg_prealloc(struct keg *keg, int wait);
 /* Whether the keg can never have more items than it has. */
 bool keg_is_complete(struct keg *keg);
 
-/* Detach idle slabs, all of them or those beyond the usual reserve. */
-UMA_NODISCARD struct slab *keg_trim(struct keg *keg, bool all);
+/* Detach all idle slabs; for keg_dispose().  Inside the gate. */
+UMA_NODISCARD struct slab *keg_trim(struct keg *keg);
 
 /*
  * Detach every slab of a keg with nothing out, for its end: NOFREE and boot
  * memory too.  Outside the gate.
  */
 UMA_NODISCARD struct slab *keg_stop(struct keg *keg);
+
+/* After fork: forget what threads had under way that are no more. */
+void keg_fork_child(struct keg *keg);
 
 /* Items that are out; SIZE_MAX when the gate refuses. */
 size_t keg_out(struct keg *keg);

@@ -75,6 +75,8 @@ keg_adopt(struct keg *keg, struct slab *s)
 		atomic_compare_exchange_strong_explicit(&keg->emergency, &same,
 		    NULL, memory_order_seq_cst, memory_order_relaxed);
 		slab_close_claims(s, &keg->layout, keg->raw);
+		tally_add(&keg->making, -(size_t)s->limit);
+		tally_move(&keg->items, s->limit);
 		tally_move(&keg->slabs, 1);
 		tally_move(&keg->free_items, s->free_count);
 		link_in(keg, s, bin_of(s));
@@ -82,7 +84,7 @@ keg_adopt(struct keg *keg, struct slab *s)
 	free_count = s->free_count;
 	slab_merge(s, &keg->layout, &twice);
 	if (twice != NULL)
-		uma_crime("uma_zfree", "double free", twice, keg->name);
+		uma_crime(keg->free_name, "double free", twice, keg->name);
 	tally_move(&keg->free_items, (size_t)s->free_count - free_count);
 	keg_rebin(keg, s);
 }

@@ -8,6 +8,7 @@
  *
  *	uma-report 1 pid N comm NAME exe PATH
  *	zone KEY VALUE ... name NAME           one line per zone
+ *	type KEY VALUE ... name NAME           one line per malloc(9) type
  *	total KEY VALUE ...
  *	end
  *
@@ -36,24 +37,25 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <uma/malloc9.h>
 #include <uma/stats.h>
 
 #include "base/base.h"
 #include "heap/heap.h"
 
-#define LINE_BYTES 640            /* longer than any zone's line */
+#define LINE_BYTES 1024           /* longer than any zone's or type's line */
 #define EDGE_BYTES (2 * PATH_MAX) /* the first and the last lines */
 
 /* The counters that only grow, in the order of their keys below. */
 enum { ALLOCS, FREES, FAILS, SLEEPS, XDOMAIN, MISSES, COUNTERS };
 
-/* One zone's counters when this process was forked. */
+/* One zone's or type's counters when this process was forked. */
 struct mark {
 	uint64_t name_hash;
 	uint64_t was[COUNTERS];
 };
 
-/* A walk over the zones: marks to make or to subtract, text to write. */
+/* A walk over zones, then types: marks to make or subtract, text to write. */
 struct walk {
 	struct mark *marks;
 	size_t mark_count;
@@ -188,10 +190,30 @@ count_one(const struct uma_zone_stats *zone, void *arg)
 	(*count)++;
 }
 
-static uint64_t
-hash(const char *name)
+static void
+count_type(const struct uma_malloc_stats *type, void *arg)
 {
-	uint64_t h = 14695981039346656037u;
+	size_t *count = arg;
+
+	(void)type;
+	(*count)++;
+}
+
+static size_t
+count_lines(void)
+{
+	size_t count = 0;
+
+	uma_stats_walk(count_one, &count);
+	uma_malloc_stats_walk(count_type, &count);
+	return count;
+}
+
+/* Of a zone's name, or a type's: `kind` keeps them apart. */
+static uint64_t
+hash(const char *kind, const char *name)
+{
+	uint64_t h = 14695981039346656037u ^ (unsigned char)*kind;
 
 	for (; *name != '\0'; name++)
 		h = (h ^ (unsigned char)*name) * 1099511628211u;
@@ -209,6 +231,15 @@ read_counters(const struct uma_zone_stats *zone, uint64_t now[COUNTERS])
 	now[MISSES] = zone->misses;
 }
 
+/* The rest stays zero. */
+static void
+read_type_counters(const struct uma_malloc_stats *type, uint64_t now[COUNTERS])
+{
+	memset(now, 0, COUNTERS * sizeof *now);
+	now[ALLOCS] = type->allocs;
+	now[FREES] = type->frees;
+}
+
 static void
 mark_one(const struct uma_zone_stats *zone, void *arg)
 {
@@ -218,8 +249,21 @@ mark_one(const struct uma_zone_stats *zone, void *arg)
 	if (walk->mark_count == walk->mark_max)
 		return;
 	mark = &walk->marks[walk->mark_count++];
-	mark->name_hash = hash(zone->name);
+	mark->name_hash = hash("zone", zone->name);
 	read_counters(zone, mark->was);
+}
+
+static void
+mark_type(const struct uma_malloc_stats *type, void *arg)
+{
+	struct walk *walk = arg;
+	struct mark *mark;
+
+	if (walk->mark_count == walk->mark_max)
+		return;
+	mark = &walk->marks[walk->mark_count++];
+	mark->name_hash = hash("type", type->name);
+	read_type_counters(type, mark->was);
 }
 
 /* Count afresh from here.  Without memory for the marks: not at all. */
@@ -227,20 +271,21 @@ static void
 start_child(void)
 {
 	struct walk walk = { 0 };
-	size_t count = 0;
+	size_t count;
 
 	if (report.marks != NULL)
 		munmap(report.marks, report.mark_bytes);
 	report.marks = NULL;
 	report.mark_count = 0;
 	report.pid = 0;
-	uma_stats_walk(count_one, &count);
+	count = count_lines();
 	report.mark_bytes = (count + 1) * sizeof *walk.marks;
 	walk.marks = map(report.mark_bytes);
 	if (walk.marks == NULL)
 		return;
 	walk.mark_max = count;
 	uma_stats_walk(mark_one, &walk);
+	uma_malloc_stats_walk(mark_type, &walk);
 	report.marks = walk.marks;
 	report.mark_count = walk.mark_count;
 	report.was.struct_bytes = sizeof report.was;
@@ -255,9 +300,10 @@ start_child(void)
  * a zone without one is newer than the fork.
  */
 static void
-subtract_mark(struct walk *walk, const char *name, uint64_t now[COUNTERS])
+subtract_mark(struct walk *walk, const char *kind, const char *name,
+    uint64_t now[COUNTERS])
 {
-	uint64_t name_hash = hash(name);
+	uint64_t name_hash = hash(kind, name);
 	size_t i = walk->mark_next;
 
 	while (i < walk->mark_count && walk->marks[i].name_hash != name_hash)
@@ -290,7 +336,7 @@ put_name(struct walk *w, const char *s, bool is_word)
 }
 
 static void
-put_pair(struct walk *w, const char *key, uint64_t value)
+put_number(struct walk *w, const char *before, uint64_t value)
 {
 	char digits[24];
 	char *d = digits + sizeof digits - 1;
@@ -300,10 +346,16 @@ put_pair(struct walk *w, const char *key, uint64_t value)
 		*--d = (char)('0' + value % 10);
 		value /= 10;
 	} while (value != 0);
+	put(w, before);
+	put(w, d);
+}
+
+static void
+put_pair(struct walk *w, const char *key, uint64_t value)
+{
 	put(w, " ");
 	put(w, key);
-	put(w, " ");
-	put(w, d);
+	put_number(w, " ", value);
 }
 
 /* In place, as the stack of a signal handler may be a small one. */
@@ -343,7 +395,7 @@ put_zone(const struct uma_zone_stats *zone, void *arg)
 	if (w->end - w->at < LINE_BYTES + PATH_MAX)
 		return;
 	read_counters(zone, now);
-	subtract_mark(w, zone->name, now);
+	subtract_mark(w, "zone", zone->name, now);
 	w->operations += now[ALLOCS] + now[FREES];
 	put(w, "zone");
 	put_pair(w, "size", zone->item_bytes);
@@ -361,6 +413,30 @@ put_zone(const struct uma_zone_stats *zone, void *arg)
 	put_pair(w, "flags", zone->flags);
 	put(w, " name ");
 	put_name(w, zone->name, false);
+	put(w, "\n");
+}
+
+/* What types did, zones did: it is no operation of its own. */
+static void
+put_type(const struct uma_malloc_stats *type, void *arg)
+{
+	struct walk *w = arg;
+	uint64_t now[COUNTERS];
+
+	if (w->end - w->at < LINE_BYTES + PATH_MAX)
+		return;
+	read_type_counters(type, now);
+	subtract_mark(w, "type", type->name, now);
+	put(w, "type");
+	put_pair(w, "used", type->in_use);
+	put_pair(w, "bytes", type->in_use_bytes);
+	put_pair(w, "allocs", now[ALLOCS]);
+	put_pair(w, "frees", now[FREES]);
+	put_pair(w, "sampled", type->sampled_bytes_max);
+	for (unsigned i = 0; i < type->size_count; i++)
+		put_number(w, i == 0 ? " sizes " : ",", type->sizes[i]);
+	put(w, " name ");
+	put_name(w, type->name, false);
 	put(w, "\n");
 }
 
@@ -410,7 +486,6 @@ report_once(void)
 {
 	struct walk w = { .marks = report.marks,
 		.mark_count = report.mark_count };
-	size_t count = 0;
 	size_t bytes;
 	char *text;
 
@@ -418,8 +493,7 @@ report_once(void)
 		return;
 	if (atomic_exchange_explicit(&reported, true, memory_order_relaxed))
 		return;
-	uma_stats_walk(count_one, &count);
-	bytes = round_up(count * LINE_BYTES + 2 * EDGE_BYTES, 65536);
+	bytes = round_up(count_lines() * LINE_BYTES + 2 * EDGE_BYTES, 65536);
 	text = map(bytes);
 	if (text == NULL)
 		return;
@@ -427,6 +501,7 @@ report_once(void)
 	w.end = text + bytes;
 	put_head(&w);
 	uma_stats_walk(put_zone, &w);
+	uma_malloc_stats_walk(put_type, &w);
 	put_total(&w);
 	if (w.operations != 0)
 		append(text, (size_t)(w.at - text));

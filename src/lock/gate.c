@@ -17,6 +17,10 @@ static struct {
 	alignas(CACHE_LINE) _Atomic int32_t inside;
 } cells[CELLS];
 
+/* How long who comes during a fork waits for its end. */
+#define LOOKS   5u
+#define LOOK_NS UINT64_C(1000000)
+
 /* Forks under way in the whole process. */
 static _Atomic uint32_t forks;
 
@@ -30,8 +34,8 @@ my_cell(void)
 	return &cells[mixed >> 58].inside;
 }
 
-bool
-gate_enter(void)
+static bool
+enter(void)
 {
 	struct port_self *self = port_self();
 
@@ -49,6 +53,28 @@ gate_enter(void)
 		   self->forks))
 		return true;
 	gate_leave();
+	return false;
+}
+
+/*
+ * Most forks are over in a moment, and the emergency source costs a mapping:
+ * wait a little.  Not for longer, as the forker may wait for this thread.
+ */
+bool
+gate_enter(void)
+{
+	if (likely(enter()))
+		return true;
+	if (port_self()->gate != OUTSIDE)
+		return false;
+	for (unsigned looks = 0; looks < LOOKS; looks++) {
+		uint32_t now =
+		    atomic_load_explicit(&forks, memory_order_relaxed);
+
+		if (now == port_self()->forks && enter())
+			return true;
+		port_wait(&forks, now, LOOK_NS);
+	}
 	return false;
 }
 
@@ -110,6 +136,7 @@ gate_fork_parent(void)
 	port_self()->forks--;
 	/* release: what the forker did is seen by who enters next. */
 	atomic_fetch_sub_explicit(&forks, 1, memory_order_release);
+	port_wake(&forks, INT32_MAX);
 }
 
 /*

@@ -7,7 +7,10 @@ enum { FREE, HELD, WAITED };
 
 #define SPINS 100
 
-void
+/* A sleeper looks this often whether somebody forks. */
+#define LOOK_NS UINT64_C(1000000)
+
+bool
 lock_take(struct lock *l) UMA_UNCHECKED_LOCKS
 {
 	for (unsigned spin = 0; spin < SPINS; spin++) {
@@ -16,13 +19,17 @@ lock_take(struct lock *l) UMA_UNCHECKED_LOCKS
 		/* acquire, pairs with the release exchange in lock_drop(). */
 		if (atomic_compare_exchange_weak_explicit(&l->word, &was, HELD,
 			memory_order_acquire, memory_order_relaxed))
-			return;
+			return true;
 		arch_relax();
 	}
 	/* acquire, as above; from here on the word says that somebody waits. */
 	while (atomic_exchange_explicit(
-		   &l->word, WAITED, memory_order_acquire) != FREE)
-		port_wait(&l->word, WAITED, 0);
+		   &l->word, WAITED, memory_order_acquire) != FREE) {
+		if (gate_forking())
+			return false;
+		port_wait(&l->word, WAITED, LOOK_NS);
+	}
+	return true;
 }
 
 void

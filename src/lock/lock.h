@@ -16,9 +16,15 @@
  *	gate_enter() -> true    locks may be taken; gate_leave() soon
  *	             -> false   lock-free means only
  *
+ * A thread that forks from a handler may hold locks that it will drop only
+ * after the fork.  So who waits for a lock inside the gate gives up as soon as
+ * another thread's fork is under way, and takes the lock-free way, too:
+ *
+ *	lock_take() -> false    as if the gate had refused
+ *
  * What holds.
- *   1. Inside the gate nothing waits for anything but other threads inside:
- *      no user callback, no sleep, no fork.
+ *   1. Inside the gate nothing waits for anything but other threads inside,
+ *      and for those only while nobody forks: no user callback, no sleep.
  *   2. When fork copies the process nobody else is inside: in the child every
  *      lock is free and every structure is whole.
  *   3. A thread forking from a handler that interrupted its own stay inside is
@@ -38,8 +44,12 @@ struct UMA_LOCKABLE("lock") lock {
 	_Atomic uint32_t word; /* 0 free, 1 held, 2 held and waited for */
 };
 
-/* Context: inside the gate (but for the tests of this room). */
-void lock_take(struct lock *l) UMA_ACQUIRES(l);
+/*
+ * Returns:  false, without the lock, when it is held and another thread's
+ *           fork is under way.
+ * Context:  inside the gate (but for the tests of this room).
+ */
+UMA_NODISCARD bool lock_take(struct lock *l) UMA_TRIES(true, l);
 void lock_drop(struct lock *l) UMA_RELEASES(l);
 
 /*

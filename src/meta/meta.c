@@ -136,7 +136,8 @@ meta_take(size_t bytes, enum meta_how how)
 		    round_up(room, port_page_bytes()), port_page_bytes());
 	if (bytes > CLASS_MAX && !meta.closed)
 		return map(room, port_page_bytes());
-	lock_take(&meta.lock);
+	if (!lock_take(&meta.lock))
+		return meta_take(bytes, META_EMERGENCY);
 	object = bytes > CLASS_MAX ? NULL : take_listed(index);
 	if (object == NULL)
 		object = cut(room, min_size(room, CLASS_MAX));
@@ -165,11 +166,10 @@ meta_give(void *memory, size_t bytes, enum meta_how how)
 	unsigned index = class_of(bytes);
 
 	UMA_ASSERT(bytes <= CLASS_MAX);
-	if (how == META_EMERGENCY) {
+	if (how == META_EMERGENCY || !lock_take(&meta.lock)) {
 		give_late(object, index);
 		return;
 	}
-	lock_take(&meta.lock);
 	object->next = meta.free[index];
 	meta.free[index] = object;
 	lock_drop(&meta.lock);

@@ -102,7 +102,8 @@ percpu_take(unsigned count)
 	struct chunk *chunk;
 	size_t at = SLOT_RECORDS;
 
-	lock_take(&chunks_lock);
+	if (!lock_take(&chunks_lock))
+		return 0;
 	for (chunk = chunks; chunk != NULL; chunk = chunk->next) {
 		at = find(chunk, count);
 		if (at != SLOT_RECORDS)
@@ -132,12 +133,14 @@ chunk_of(uintptr_t caches)
 	return (struct chunk *)round_down(caches, SLOT_BYTES);
 }
 
-void
+bool
 percpu_give(uintptr_t caches)
 {
 	struct chunk *chunk = chunk_of(caches);
 	size_t i = (caches - (uintptr_t)chunk) / sizeof(struct cache);
 
+	if (!lock_take(&chunks_lock))
+		return false;
 	for (unsigned cpu = percpu_next(caches, 0); cpu < slots;
 	     cpu = percpu_next(caches, cpu + 1)) {
 		struct cache *c = percpu_record(caches, cpu);
@@ -151,9 +154,9 @@ percpu_give(uintptr_t caches)
 		atomic_store_explicit(&c->spare_count, 0, memory_order_relaxed);
 		percpu_release(c, 0, 0);
 	}
-	lock_take(&chunks_lock);
 	chunk->used[i / BITS_PER_WORD] &= ~(UINT64_C(1) << (i % BITS_PER_WORD));
 	lock_drop(&chunks_lock);
+	return true;
 }
 
 unsigned

@@ -3,6 +3,8 @@
 #include "percpu/chunk.h"
 #include "percpu/percpu.h"
 
+#include <uma/sequence.h>
+
 #define OWNED  (UINT64_C(1) << 63)
 #define CLOSED (OWNED | UINT64_C(1) << 16)
 
@@ -13,7 +15,19 @@ struct arch_rseq percpu_rseq;
 enum percpu_mode percpu_mode;
 struct lock percpu_seize_lock;
 
+struct uma_fast_abi uma_fast_abi = { .version = UMA_FAST_ABI };
+
 static enum port_rseq_kind kind;
+
+/* See fast.h. */
+void
+uma_fast_check(uint32_t version)
+{
+	if (version != UMA_FAST_ABI)
+		uma_crime(__func__,
+		    "program was compiled with another <uma/fast.h>", NULL,
+		    NULL);
+}
 
 bool
 percpu_start(bool generic)
@@ -21,6 +35,8 @@ percpu_start(bool generic)
 	bool all_cpus;
 
 	kind = port_rseq(&percpu_rseq.area, &percpu_rseq.index);
+	uma_fast_abi.area = percpu_rseq.area;
+	uma_fast_abi.index = percpu_rseq.index;
 	if (!percpu_chunks_start(&all_cpus))
 		return false;
 	if (generic || !all_cpus || !ARCH_HAS_RSEQ)
@@ -131,25 +147,33 @@ percpu_reopen(struct cache *c)
 		percpu_release(c, 0, 0);
 }
 
-/* Put this thread's mark on a record.  Waits for a local owner to finish. */
-static uint64_t
-mark(struct cache *c, uint64_t token)
+/*
+ * Put this thread's mark on a record; what it replaced in `was_out`.  Waits for
+ * a local owner to finish, but not if that may be a thread that forks.
+ */
+static bool
+mark(struct cache *c, uint64_t token, uint64_t *was_out)
 {
 	for (;;) {
 		/* relaxed: the exchange orders. */
 		uint64_t was =
 		    atomic_load_explicit(&c->word, memory_order_relaxed);
 
+		*was_out = was;
 		if (was == token)
-			return token;
+			return true;
 		if (is_owned(was) && was != CLOSED) {
+			if (gate_forking())
+				return false;
 			port_yield();
 			continue;
 		}
 		/* acquire, pairs with percpu_release() and percpu_close(). */
 		if (atomic_compare_exchange_strong_explicit(&c->word, &was,
-			token, memory_order_acquire, memory_order_relaxed))
-			return was;
+			token, memory_order_acquire, memory_order_relaxed)) {
+			*was_out = was;
+			return true;
+		}
 	}
 }
 
@@ -177,19 +201,27 @@ bool
 percpu_seize(struct cache **records, uint64_t *words, size_t count)
 {
 	uint64_t token = my_token();
+	size_t marked = 0;
 	size_t lost;
 
-	for (size_t i = 0; i < count; i++)
-		words[i] = mark(records[i], token);
+	while (marked < count && mark(records[marked], token, &words[marked]))
+		marked++;
 	do {
-		if (percpu_mode == PERCPU_RSEQ && !port_rseq_barrier()) {
-			unmark(records, words, count, token);
+		lost = 0;
+		if (marked < count ||
+		    (percpu_mode == PERCPU_RSEQ && !port_rseq_barrier())) {
+			unmark(records, words, marked, token);
 			return false;
 		}
-		lost = 0;
 		for (size_t i = 0; i < count; i++) {
-			uint64_t was = mark(records[i], token);
+			uint64_t was;
 
+			if (!mark(records[i], token, &was)) {
+				unmark(records, words, i, token);
+				unmark(records + i + 1, words + i + 1,
+				    count - i - 1, token);
+				return false;
+			}
 			if (was != token) {
 				words[i] = was;
 				lost++;

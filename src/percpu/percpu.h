@@ -6,8 +6,8 @@
  * instructions without a lock, and still be taken away from that CPU by
  * anybody at any time, exactly.
  *
- *	chunk: slots of 64 KiB, one for each CPU; a record has the same offset
- *	in each, so its address is caches + (cpu << 16)
+ *	chunk: slots of 16 KiB, one for each CPU; a record has the same offset
+ *	in each, so its address is caches + (cpu << 14)
  *
  *	CPU 0  [ head | A | B | C | ... ]
  *	CPU 1  [ head | A | B | C | ... ]
@@ -98,15 +98,18 @@ void percpu_fork_child(void);
 uintptr_t percpu_nothing(void);
 
 /*
- * Take `count` (1 to 512) records with neighbouring offsets, zeroed.
+ * Take `count` (1 to 128) records with neighbouring offsets, zeroed.
  *
  * Returns:  the address of the first one for CPU 0; 0 without memory.
  * Context:  inside the gate.
  */
 uintptr_t percpu_take(unsigned count);
 
-/* Give one back.  Its records are owned or closed; they are zeroed. */
-void percpu_give(uintptr_t caches);
+/*
+ * Give one back.  Its records are owned or closed; they are zeroed.  False:
+ * try again later.
+ */
+UMA_NODISCARD bool percpu_give(uintptr_t caches);
 
 /* The record of CPU `cpu`, and the next CPU from `cpu` on that used it. */
 UMA_FAST struct cache *
@@ -160,7 +163,7 @@ void percpu_reopen(struct cache *c) UMA_REQUIRES(&percpu_seize_lock);
  * Needs:    the seize lock.
  * Returns:  with all owned, the last live words in `words` (0 for a closed
  *           record), allocs folded.  False, with nothing owned, when the
- *           kernel refuses the barrier.
+ *           kernel refuses the barrier or an owner is held up by a fork.
  * Context:  inside the gate until each is released or closed.
  * Cost:     one membarrier, and one more for each race lost.
  */
@@ -176,6 +179,76 @@ struct percpu_reading {
 };
 
 void percpu_read(struct cache *c, struct percpu_reading *out);
+
+/*
+ * Counters: the same records for who counts instead of caching.
+ *
+ * A record has two counters, of what comes in and of what goes out, each of
+ * events and of units.  Both numbers of one counter share one word, so that
+ * an event is one committed store:
+ *
+ *	word    {counting:1, events:26, units:37}; see arch.h for the states
+ *	totals  what was folded out of the word, 64 bits each
+ *
+ * An event has PERCPU_UNITS_MAX units at most, so the events overflow first,
+ * and a counter starts PERCPU_FOLD events below that: the carry makes the
+ * addition fail, and the failing caller folds the word into the totals.
+ *
+ *	       claim: committed sequence, or compare-and-swap
+ *	count <-----------------------------------------------> owned
+ *	       release: plain store, PERCPU_FOLD events to go
+ *
+ * What holds.
+ *   1. Only an owner writes the totals; owners stand inside the gate and wait
+ *      for nothing.  Nobody owns a counter of another CPU.
+ *   2. totals + word = all that was ever counted here.  A reader takes them
+ *      when `folds` and the state of the word say that no fold was between.
+ *   3. Who can neither add nor fold is told, and counts elsewhere.
+ */
+#define PERCPU_UNITS_MAX 2048u
+#define PERCPU_FOLD      4096u
+
+enum percpu_way { PERCPU_IN, PERCPU_OUT };
+
+struct counters {
+	alignas(CACHE_LINE) _Atomic uint64_t word[2];
+	_Atomic uint64_t events[2];
+	_Atomic uint64_t units[2];
+	_Atomic uint32_t folds[2];
+};
+_Static_assert(sizeof(struct counters) == sizeof(struct cache), "one record");
+
+/* One event of so many units, as something to add to a word. */
+#define PERCPU_UNITS_BITS  37u
+#define PERCPU_STEP(units) (UINT64_C(1) << PERCPU_UNITS_BITS | (units))
+
+/* The hit.  `records` from percpu_take(); false when somebody must fold. */
+UMA_FAST bool
+percpu_hit(uintptr_t records, enum percpu_way way, uint64_t step)
+{
+	return arch_add(records + way * sizeof(uint64_t), &percpu_rseq, step);
+}
+
+/* The same in every mode, short of folding.  From anywhere. */
+bool percpu_count(uintptr_t records, enum percpu_way way, uint64_t step);
+
+/*
+ * Fold the counter of the CPU this runs on, and count the step.
+ *
+ * Returns:  how often this counter was folded, 1 or more; 0 with nothing
+ *           counted when it is owned or sequences do not work here.
+ * Context:  inside the gate.
+ */
+uint32_t percpu_fold(uintptr_t records, enum percpu_way way, uint64_t step);
+
+struct percpu_sum {
+	uint64_t events[2];
+	uint64_t units[2];
+	unsigned cpus; /* that ever counted */
+};
+
+/* Both counters of all CPUs, added up.  From anywhere. */
+void percpu_sum(uintptr_t records, struct percpu_sum *out);
 
 /* One writer at a time, so a load and a store do; no locked instruction. */
 UMA_FAST void

@@ -89,6 +89,7 @@ void port_object_drop(int fd);
 struct port_self {
 	unsigned gate;  /* lock room: where this thread stands, see gate.h */
 	unsigned forks; /* lock room: forks this thread has under way */
+	void *busy;     /* keg room: the keg whose memory it is moving */
 };
 
 struct port_self *port_self(void);
@@ -120,6 +121,12 @@ uint64_t port_now_ns(void);
  */
 void port_at_fork(
     void (*prepare)(void), void (*parent)(void), void (*child)(void));
+
+/*
+ * Call this when the process exits, before the destructors of those who were
+ * loaded before now; a wish.
+ */
+void port_at_exit(void (*call)(void));
 
 /* ---- CPUs ---- */
 

@@ -62,7 +62,6 @@ struct slab {
 	enum pagemap_kind kind; /* PAGEMAP_SLAB: first, see pagemap.h */
 	uint8_t pflag;          /* UMA_SLAB_*, for the supplier */
 	uint8_t bin;
-	bool has_late;
 	struct keg *keg;
 	char *base;
 	struct slab *next;

@@ -43,11 +43,10 @@ uma_stats_walk(
 {
 	struct uma_zone *zone;
 
-	for (uint32_t at = 0; (zone = registry_next(&at)) != NULL;) {
+	for (uint32_t at = 0; (zone = registry_look(&at)) != NULL;) {
 		struct uma_zone_stats stats;
 
 		read_zone(zone, &stats);
-		registry_drop(zone);
 		each(&stats, arg);
 	}
 }
@@ -79,11 +78,9 @@ uma_stats(struct uma_stats *out)
 	__builtin_memset(out, 0, sizeof(*out));
 	out->struct_bytes = sizeof(*out);
 	uma_stats_walk(add_zone, out);
-	for (uint32_t at = 0; (zone = registry_next(&at)) != NULL;) {
+	for (uint32_t at = 0; (zone = registry_look(&at)) != NULL;)
 		out->emergencies += atomic_load_explicit(
 		    &zone->keg.emergencies, memory_order_relaxed);
-		registry_drop(zone);
-	}
 	heap_read(&h);
 	out->large_bytes = h.large_bytes;
 	out->large_allocs = h.large_allocs;

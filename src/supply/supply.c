@@ -28,7 +28,7 @@ static struct {
 	struct lock lock;
 	struct region *regions[SUPPLY_KINDS];
 	size_t step;
-	size_t used; /* granules */
+	tally used; /* granules */
 	uint64_t decayed_ns;
 	bool closed;
 	_Atomic size_t mapped; /* bytes */
@@ -120,7 +120,7 @@ take_from(struct region *r, struct supply_run *run, size_t count, size_t align)
 	run->base = r->base + at * GRANULE;
 	run->boot = r->boot;
 	run->dirty |= r->boot;
-	supply.used += count;
+	tally_add(&supply.used, count);
 	count_dirty(r, was);
 	return true;
 }
@@ -131,7 +131,7 @@ give_to(struct region *r, void *base, size_t count)
 	size_t was = r->dirty_count;
 
 	region_give(r, ((uintptr_t)base - (uintptr_t)r->base) / GRANULE, count);
-	supply.used -= count;
+	tally_add(&supply.used, -count);
 	count_dirty(r, was);
 }
 
@@ -169,65 +169,77 @@ give_late(void *base, size_t count)
 }
 
 /*
- * Forget free dirty memory until `target` bytes are left, highest addresses
- * first.  The run being forgotten counts as used meanwhile, so the lock is
- * not held over the system call.
+ * Forget one free dirty run of a region.  It counts as used meanwhile, so the
+ * lock is not held over the system call; `held` says whether it is again.
+ * False: there is no such run, or it cannot be forgotten.
  */
-static void
-forget_down_to(size_t target) UMA_REQUIRES(&supply.lock)
+static bool
+forget_one(struct region *r, bool *held) UMA_UNCHECKED_LOCKS
 {
-	size_t at;
+	size_t was = r->dirty_count;
 	size_t count;
+	size_t at = r->boot
+			? REGION_NONE
+			: region_take_dirty(r, FORGET_MAX / GRANULE, &count);
+	bool clean;
 
-	for (unsigned kind = 0; kind < SUPPLY_KINDS; kind++) {
+	if (at == REGION_NONE)
+		return false;
+	count_dirty(r, was);
+	lock_drop(&supply.lock);
+	clean = port_forget(r->base + at * GRANULE, count * GRANULE);
+	*held = lock_take(&supply.lock);
+	if (!*held) {
+		tally_add(&supply.used, count); /* give_to() takes it off */
+		give_late(r->base + at * GRANULE, count);
+		return false;
+	}
+	was = r->dirty_count;
+	region_give(r, at, count);
+	if (clean)
+		region_cleaned(r, at, count);
+	count_dirty(r, was);
+	return clean;
+}
+
+/*
+ * Forget free dirty memory until `target` bytes are left, highest addresses
+ * of a region first.  Returns whether the lock is still held.
+ */
+static bool
+forget_down_to(size_t target) UMA_UNCHECKED_LOCKS
+{
+	bool held = true;
+
+	for (unsigned kind = 0; kind < SUPPLY_KINDS && held; kind++) {
 		struct region *r = supply.regions[kind];
 
-		while (r != NULL && supply_dirty_bytes() > target) {
-			size_t was = r->dirty_count;
-
-			at = r->boot ? REGION_NONE
-				     : region_take_dirty(
-					   r, FORGET_MAX / GRANULE, &count);
-			if (at == REGION_NONE) {
-				r = r->next;
-				continue;
-			}
-			count_dirty(r, was);
-			lock_drop(&supply.lock);
-			bool clean = port_forget(
-			    r->base + at * GRANULE, count * GRANULE);
-			lock_take(&supply.lock);
-			was = r->dirty_count;
-			region_give(r, at, count);
-			if (clean)
-				region_cleaned(r, at, count);
-			count_dirty(r, was);
-			if (!clean)
+		while (r != NULL && held && supply_dirty_bytes() > target) {
+			if (!forget_one(r, &held))
 				r = r->next;
 		}
 	}
+	return held;
 }
 
-/* Called with the lock at every give. */
-static void
-decay(void) UMA_REQUIRES(&supply.lock)
+/* Called with the lock at every give; returns whether it is still held. */
+static bool
+decay(void) UMA_UNCHECKED_LOCKS
 {
 	size_t dirty = supply_dirty_bytes();
-	size_t bound =
-	    max_size(DIRTY_FLOOR, supply.used * GRANULE / DIRTY_PART);
+	size_t bound = max_size(
+	    DIRTY_FLOOR, tally_get(&supply.used) * GRANULE / DIRTY_PART);
 	uint64_t now;
 
 	if (dirty == 0)
-		return;
-	if (dirty > bound) {
-		forget_down_to(bound / 2);
-		return;
-	}
+		return true;
+	if (dirty > bound)
+		return forget_down_to(bound / 2);
 	now = port_now_ns();
-	if (now - supply.decayed_ns > DECAY_NS) {
-		supply.decayed_ns = now;
-		forget_down_to(dirty / 2);
-	}
+	if (now - supply.decayed_ns <= DECAY_NS)
+		return true;
+	supply.decayed_ns = now;
+	return forget_down_to(dirty / 2);
 }
 
 static bool
@@ -254,9 +266,8 @@ supply_take(struct supply_run *run, size_t count, size_t align,
 		    2)
 			return false;
 	}
-	if (how == META_EMERGENCY)
+	if (how == META_EMERGENCY || !lock_take(&supply.lock))
 		return take_emergency(run, count, align);
-	lock_take(&supply.lock);
 	take_late();
 	for (r = supply.regions[kind]; r != NULL && !taken; r = r->next)
 		taken = take_from(r, run, count, align);
@@ -273,22 +284,23 @@ supply_take(struct supply_run *run, size_t count, size_t align,
 }
 
 void
-supply_give(void *base, size_t count, enum meta_how how)
+supply_give(void *base, size_t count, enum meta_how how) UMA_UNCHECKED_LOCKS
 {
+	bool held = true;
 	struct region *r;
 
-	if (how == META_EMERGENCY) {
+	if (how == META_EMERGENCY || !lock_take(&supply.lock)) {
 		give_late(base, count);
 		return;
 	}
-	lock_take(&supply.lock);
 	take_late();
 	r = region_of(base);
 	if (r != NULL) {
 		give_to(r, base, count);
-		decay();
+		held = decay();
 	}
-	lock_drop(&supply.lock);
+	if (held)
+		lock_drop(&supply.lock);
 	if (r == NULL)
 		port_unmap(base, count * GRANULE);
 }
@@ -299,7 +311,8 @@ supply_extend(void *base, size_t count, size_t more)
 	struct region *r;
 	bool taken = false;
 
-	lock_take(&supply.lock);
+	if (!lock_take(&supply.lock))
+		return false;
 	r = region_of(base);
 	if (r != NULL) {
 		size_t was = r->dirty_count;
@@ -307,7 +320,7 @@ supply_extend(void *base, size_t count, size_t more)
 
 		taken = region_take_at(r, at + count, more);
 		if (taken)
-			supply.used += more;
+			tally_add(&supply.used, more);
 		count_dirty(r, was);
 	}
 	lock_drop(&supply.lock);
@@ -341,11 +354,13 @@ release_regions(void)
 }
 
 void
-supply_trim(void)
+supply_trim(void) UMA_UNCHECKED_LOCKS
 {
-	lock_take(&supply.lock);
+	if (!lock_take(&supply.lock))
+		return;
 	take_late();
-	forget_down_to(0);
+	if (!forget_down_to(0))
+		return;
 	if (port_address_limit() != SIZE_MAX)
 		release_regions();
 	lock_drop(&supply.lock);

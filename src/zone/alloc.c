@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Taking an item: the hit and the miss.  See zone.h. */
+#include <uma/sequence.h>
+
 #include "port/port.h"
 #include "zone/inner.h"
 
 #define WAIT_FLAGS  (M_NOWAIT | M_WAITOK)
 #define KNOWN_FLAGS (WAIT_FLAGS | M_ZERO)
+
+_Static_assert(
+    offsetof(struct uma_zone, fast) == offsetof(struct uma_fast_zone, caches),
+    "fast.h knows the start of a zone");
 
 UMA_SLOW static void *alloc_slow(
     uma_zone_t zone, void *arg, int wait, const char *function);
@@ -69,7 +75,7 @@ alloc_slow(uma_zone_t zone, void *arg, int wait, const char *function)
 	if (percpu_mode == PERCPU_RSEQ && zone->caches != 0)
 		item = percpu_pop(zone->caches);
 	if (item == NULL)
-		item = miss(zone, wait, function);
+		item = miss(zone, wait & WAIT_FLAGS, function);
 	if (item == NULL)
 		return NULL;
 	if ((wait & M_ZERO) != 0)

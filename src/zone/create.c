@@ -110,6 +110,8 @@ fit_out(struct uma_zone *zone, const struct zone_plan *plan)
 	keg->id = zone->id;
 	keg->zone = zone;
 	keg->name = zone->name;
+	keg->free_name =
+	    (plan->flags & UMA_ZONE_MALLOC) != 0 ? "free" : "uma_zfree";
 	keg->init =
 	    (plan->flags & UMA_ZONE_ZINIT) != 0 ? zero_init : plan->init;
 	keg->fini = plan->fini;
@@ -119,26 +121,44 @@ fit_out(struct uma_zone *zone, const struct zone_plan *plan)
 	size_caches(zone, keg->layout.stride);
 }
 
-struct uma_zone *
-zone_make(const struct zone_plan *plan)
+/*
+ * A structure, and the gate entered; or NULL and not: without memory, or in a
+ * handler that interrupted a miss.
+ */
+static struct uma_zone *
+take_structure(void)
 {
 	struct uma_zone *zone;
 
-	while (!gate_enter()) {
-		if (!gate_forking())
-			return NULL; /* a handler inside a miss */
+	for (;;) {
+		if (gate_enter()) {
+			bool taken = registry_take(&zone);
+
+			if (zone != NULL)
+				return zone;
+			gate_leave();
+			if (taken)
+				return NULL;
+		} else if (!gate_forking())
+			return NULL;
 		port_yield();
 	}
-	zone = registry_take();
-	if (zone != NULL) {
-		wipe(zone);
-		fit_out(zone, plan);
-		zone->caches = plan->caches;
-		if (zone->caches == 0 && percpu_mode != PERCPU_OFF)
-			zone->caches = percpu_take(1);
-		aim_hit(zone);
-		registry_publish(zone);
-	}
+}
+
+struct uma_zone *
+zone_make(const struct zone_plan *plan)
+{
+	struct uma_zone *zone = take_structure();
+
+	if (zone == NULL)
+		return NULL;
+	wipe(zone);
+	fit_out(zone, plan);
+	zone->caches = plan->caches;
+	if (zone->caches == 0 && percpu_mode != PERCPU_OFF)
+		zone->caches = percpu_take(1);
+	aim_hit(zone);
+	registry_publish(zone);
 	gate_leave();
 	return zone;
 }
@@ -149,14 +169,13 @@ zone_open_caches(void)
 	struct uma_zone *zone;
 	bool all = true;
 
-	for (uint32_t at = 0; (zone = registry_next(&at)) != NULL;) {
+	for (uint32_t at = 0; (zone = registry_look(&at)) != NULL;) {
 		if (zone->caches == 0 && gate_enter()) {
 			zone->caches = percpu_take(1);
 			aim_hit(zone);
 			gate_leave();
 		}
 		all = all && zone->caches != 0;
-		registry_drop(zone);
 	}
 	return all;
 }
@@ -186,6 +205,18 @@ uma_zone_set_freef(uma_zone_t zone, uma_free freef)
 	zone->keg.freef = freef;
 }
 
+/* Wait for memory; an item that a bounded zone has instead goes back. */
+static void
+await_memory(struct uma_zone *zone, unsigned round, const char *function)
+{
+	void *item = zone_wait(zone, round, function);
+
+	if (item != NULL) {
+		zone_count(&zone->slow_frees, 1);
+		keg_return(&zone->keg, &item, 1, function);
+	}
+}
+
 /* See uma.h. */
 void
 uma_prealloc(uma_zone_t zone, int itemcnt)
@@ -201,7 +232,7 @@ uma_prealloc(uma_zone_t zone, int itemcnt)
 		if (keg_prealloc(keg, M_WAITOK))
 			slabs--;
 		else if (!keg_is_complete(keg))
-			(void)zone_wait(zone, round++, __func__);
+			await_memory(zone, round++, __func__);
 	}
 	if ((zone->flags & UMA_ZONE_STATIC) != 0)
 		keg->frozen = true;

@@ -7,7 +7,8 @@
 enum { WOULD_BLOCK = 11 };
 
 /* Late frees wake nobody: look again this often. */
-#define LOOK_NS UINT64_C(10000000)
+#define LOOK_NS  UINT64_C(10000000)
+#define LEAVE_NS UINT64_C(100000)
 
 /*
  * Wait until nothing is out.  False: it is, and waiting is not wanted.  What a
@@ -39,38 +40,71 @@ await_items(uma_zone_t zone, int wait)
 	}
 }
 
-/* Everything a zone had goes back; its structure rests. */
+/* The last words: the records and the structure go back. */
+static bool
+retire(uma_zone_t zone)
+{
+	bool done = false;
+
+	if (!gate_enter())
+		return false;
+	if (zone->caches == 0 || percpu_give(zone->caches)) {
+		zone->caches = 0;
+		done = registry_give(zone);
+	}
+	gate_leave();
+	return done;
+}
+
+/*
+ * Everything a zone had goes back; its structure rests.  Slabs that another
+ * thread has in hand, on their way out, are waited for.
+ */
 static void
 take_apart(uma_zone_t zone)
 {
 	struct keg *keg = &zone->keg;
 
 	keg_dispose(keg, keg_stop(keg));
+	while (tally_get(&keg->leaving) != 0)
+		port_sleep(LEAVE_NS);
 	if (keg->object != NULL)
 		port_unmap(keg->object, keg->object_bytes);
 	uma_object_destroy(zone->object);
-	while (!gate_enter())
+	while (!retire(zone))
 		port_yield();
-	if (zone->caches != 0)
-		percpu_give(zone->caches);
-	registry_give(zone);
-	gate_leave();
+}
+
+/* Close it for good.  False: the kernel denies the barrier. */
+static bool
+close_zone(uma_zone_t zone, struct closer *me)
+{
+	enum zone_closing closing;
+
+	while ((closing = zone_close(zone, me)) == ZONE_BUSY)
+		port_yield();
+	return closing == ZONE_CLOSED;
 }
 
 /* See uma.h. */
 int
 uma_zdestroy(uma_zone_t zone, int wait)
 {
+	struct closer me;
+
 	zone_check(zone, __func__);
 	if (wait == 0)
 		wait = M_WAITOK;
 	if (wait != M_NOWAIT && wait != M_WAITOK)
 		uma_crime(__func__, "wait is neither M_NOWAIT nor M_WAITOK",
 		    NULL, zone->name);
-	while (!zone_close(zone))
-		port_yield();
+	while (!close_zone(zone, &me)) {
+		if (wait == M_NOWAIT)
+			return WOULD_BLOCK;
+		port_sleep(LOOK_NS);
+	}
 	if (!await_items(zone, wait)) {
-		zone_open(zone);
+		zone_open(zone, &me);
 		return WOULD_BLOCK;
 	}
 	zone->fast = percpu_nothing();

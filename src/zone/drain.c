@@ -52,77 +52,113 @@ empty_depot(struct uma_zone *zone)
 
 /*
  * Seize the records of a batch, strip them, and make them live again, or
- * closed if their zone is.  The buckets go to their kegs.
+ * closed if their zone is.  The buckets go to their kegs; slabs that become
+ * idle are passed to `dispose` lists.  Inside the gate.
  */
 static bool
-strip_batch(struct batch *batch)
+strip_batch(struct batch *batch, struct slab **idle)
 {
-	struct slab *idle[BATCH];
+	struct bucket *lists[BATCH];
 	bool seized;
 
-	if (!gate_enter())
+	if (batch->count == 0)
+		return true;
+	if (!lock_take(&percpu_seize_lock))
 		return false;
-	lock_take(&percpu_seize_lock);
 	seized = percpu_seize(batch->records, batch->words, batch->count);
 	for (size_t i = 0; seized && i < batch->count; i++) {
-		struct bucket *list =
-		    cache_strip(batch->records[i], batch->words[i]);
+		struct cache *c = batch->records[i];
 
+		lists[i] = cache_strip(c, batch->words[i]);
 		if (atomic_load_explicit(
 			&batch->zones[i]->closed, memory_order_seq_cst))
-			percpu_close(batch->records[i]);
+			percpu_close(c);
 		else
-			percpu_release(batch->records[i], 0, 0);
-		idle[i] = zone_scatter(batch->zones[i], list);
+			percpu_release(c, 0, 0);
 	}
 	lock_drop(&percpu_seize_lock);
-	gate_leave();
 	for (size_t i = 0; seized && i < batch->count; i++)
-		keg_dispose(&batch->zones[i]->keg, idle[i]);
+		idle[i] = zone_scatter(batch->zones[i], lists[i]);
 	return seized;
 }
 
-/* Strip every record of a zone, in batches. */
+/*
+ * Add records of a zone from CPU *cpu on; false when the batch is full, with
+ * *cpu where to go on.
+ */
 static bool
-strip_zone(struct uma_zone *zone)
+add_records(struct batch *batch, struct uma_zone *zone, unsigned *cpu)
 {
-	struct batch batch = { .count = 0 };
 	unsigned slots = percpu_slots();
 
 	if (zone->caches == 0)
 		return true;
-	for (unsigned cpu = percpu_next(zone->caches, 0); cpu < slots;
-	     cpu = percpu_next(zone->caches, cpu + 1)) {
-		batch.records[batch.count] = percpu_record(zone->caches, cpu);
-		batch.zones[batch.count++] = zone;
-		if (batch.count == BATCH) {
-			if (!strip_batch(&batch))
-				return false;
-			batch.count = 0;
-		}
+	for (*cpu = percpu_next(zone->caches, *cpu); *cpu < slots;
+	     *cpu = percpu_next(zone->caches, *cpu + 1)) {
+		if (batch->count == BATCH)
+			return false;
+		batch->records[batch->count] =
+		    percpu_record(zone->caches, *cpu);
+		batch->zones[batch->count++] = zone;
 	}
-	return batch.count == 0 || strip_batch(&batch);
+	return true;
 }
 
-static void
-drain_depot(struct uma_zone *zone)
+/* Strip every record of a zone. */
+static bool
+strip_zone(struct uma_zone *zone)
 {
-	struct slab *idle;
+	unsigned cpu = 0;
+	bool all = false;
+
+	while (!all) {
+		struct batch batch = { .count = 0 };
+		struct slab *idle[BATCH];
+		bool stripped;
+
+		if (!gate_enter())
+			return false;
+		all = add_records(&batch, zone, &cpu);
+		stripped = strip_batch(&batch, idle);
+		gate_leave();
+		if (!stripped)
+			return false;
+		for (size_t i = 0; i < batch.count; i++)
+			keg_dispose(&zone->keg, idle[i]);
+	}
+	return true;
+}
+
+/* Close or open the depot; empty it when it closes.  False: try again. */
+static bool
+turn_depot(struct uma_zone *zone, bool closed)
+{
+	struct slab *idle = NULL;
+	bool done;
 
 	if (!gate_enter())
-		return;
-	idle = zone_scatter(zone, empty_depot(zone));
+		return false;
+	done = depot_close(&zone->depot, closed);
+	if (done && closed)
+		idle = zone_scatter(zone, empty_depot(zone));
 	gate_leave();
 	keg_dispose(&zone->keg, idle);
+	return done;
 }
 
-bool
-zone_close(struct uma_zone *zone)
+/* Join or leave those who want the zone closed. */
+static bool
+join_closers(struct uma_zone *zone, struct closer *me)
 {
 	if (!gate_enter())
 		return false;
-	lock_take(&zone->lock);
-	zone->closers++;
+	if (!lock_take(&zone->lock)) {
+		gate_leave();
+		return false;
+	}
+	me->thread = port_thread_id();
+	me->next = zone->closers;
+	zone->closers = me;
 	/*
 	 * seq_cst, pairs with zone_caching(): a thread that owns a record on
 	 * a CPU we do not see in percpu_next() sees this and puts nothing in.
@@ -130,24 +166,38 @@ zone_close(struct uma_zone *zone)
 	atomic_store_explicit(&zone->closed, true, memory_order_seq_cst);
 	lock_drop(&zone->lock);
 	gate_leave();
-	if (!strip_zone(zone)) {
-		zone_open(zone);
-		return false;
-	}
-	drain_depot(zone);
 	return true;
 }
 
-void
-zone_open(struct uma_zone *zone)
+enum zone_closing
+zone_close(struct uma_zone *zone, struct closer *me)
+{
+	if (!join_closers(zone, me))
+		return ZONE_BUSY;
+	if (strip_zone(zone) && turn_depot(zone, true))
+		return ZONE_CLOSED;
+	zone_open(zone, me);
+	return gate_forking() || port_self()->gate != 0 ? ZONE_BUSY
+							: ZONE_REFUSED;
+}
+
+/* The last closer makes the records live again.  False: try again. */
+static bool
+leave_closers(struct uma_zone *zone, struct closer *me) UMA_UNCHECKED_LOCKS
 {
 	unsigned slots = percpu_slots();
+	struct closer **at = &zone->closers;
 
-	while (!gate_enter())
-		port_yield();
-	lock_take(&percpu_seize_lock);
-	lock_take(&zone->lock);
-	if (--zone->closers == 0) {
+	if (!lock_take(&percpu_seize_lock))
+		return false;
+	if (!lock_take(&zone->lock)) {
+		lock_drop(&percpu_seize_lock);
+		return false;
+	}
+	while (*at != me)
+		at = &(*at)->next;
+	*at = me->next;
+	if (zone->closers == NULL) {
 		atomic_store_explicit(
 		    &zone->closed, false, memory_order_seq_cst);
 		for (unsigned cpu = zone->caches == 0
@@ -158,61 +208,113 @@ zone_open(struct uma_zone *zone)
 	}
 	lock_drop(&zone->lock);
 	lock_drop(&percpu_seize_lock);
-	gate_leave();
-}
-
-/* Strip the batch and let go of its zones. */
-static void
-finish_batch(struct batch *batch)
-{
-	if (batch->count != 0)
-		(void)strip_batch(batch);
-	for (size_t i = 0; i < batch->count; i++)
-		registry_drop(batch->zones[i]);
-	batch->count = 0;
-}
-
-static void
-add_to_batch(struct batch *batch, struct uma_zone *zone)
-{
-	unsigned slots = percpu_slots();
-
-	if (zone->caches == 0)
-		return;
-	for (unsigned cpu = percpu_next(zone->caches, 0); cpu < slots;
-	     cpu = percpu_next(zone->caches, cpu + 1)) {
-		if (batch->count == BATCH)
-			finish_batch(batch);
-		registry_hold(zone);
-		batch->records[batch->count] = percpu_record(zone->caches, cpu);
-		batch->zones[batch->count++] = zone;
-	}
+	return true;
 }
 
 void
-zone_reclaim_all(void)
+zone_open(struct uma_zone *zone, struct closer *me)
 {
-	struct batch batch = { .count = 0 };
-	struct uma_zone *zone;
+	bool left = false;
 
-	for (uint32_t at = 0; (zone = registry_next(&at)) != NULL;) {
-		add_to_batch(&batch, zone);
-		registry_drop(zone);
-	}
-	finish_batch(&batch);
-	for (uint32_t at = 0; (zone = registry_next(&at)) != NULL;) {
-		unsigned items = zone_bucket_items(zone);
-
-		drain_depot(zone);
-		keg_dispose(&zone->keg, keg_trim(&zone->keg, true));
-		if (items > 2)
-			/* relaxed: a hint. */
-			atomic_store_explicit(&zone->bucket_items, items / 2,
-			    memory_order_relaxed);
-		registry_drop(zone);
-	}
-	if (gate_enter()) {
-		supply_trim();
+	while (!left) {
+		if (!gate_enter()) {
+			port_yield();
+			continue;
+		}
+		left = leave_closers(zone, me);
 		gate_leave();
 	}
+	/* A closer that came in between closes the depot again. */
+	while (!atomic_load_explicit(&zone->closed, memory_order_seq_cst) &&
+	       !turn_depot(zone, false))
+		port_yield();
+}
+
+static bool
+is_quiet(const struct uma_zone *zone)
+{
+	return zone->keg.fini == NULL && zone->keg.freef == NULL;
+}
+
+/*
+ * Empty the caches of all zones that `how` allows.  Zones are held inside the
+ * gate only: slabs on their way out keep theirs from going, and no other.
+ */
+static void
+strip_all(enum zone_reclaim how)
+{
+	struct uma_zone *zone;
+	uint32_t at = 0;
+	unsigned cpu = 0;
+	bool all = true; /* of the last zone's records */
+
+	do {
+		struct batch batch = { .count = 0 };
+		struct slab *idle[BATCH] = { NULL };
+
+		if (!gate_enter())
+			return;
+		if (!all)
+			at--;
+		all = true;
+		while (all && (zone = registry_next(&at)) != NULL) {
+			size_t before = batch.count;
+
+			if (how == ZONE_RECLAIM_ALL || is_quiet(zone))
+				all = add_records(&batch, zone, &cpu);
+			for (size_t i = before; i < batch.count; i++)
+				registry_hold(zone);
+			registry_drop(zone);
+			cpu = all ? 0 : cpu;
+		}
+		(void)strip_batch(&batch, idle);
+		for (size_t i = 0; i < batch.count; i++)
+			registry_drop(batch.zones[i]);
+		gate_leave();
+		for (size_t i = 0; i < batch.count; i++)
+			keg_dispose(&batch.zones[i]->keg, idle[i]);
+	} while (!all);
+}
+
+/* Give what a zone does not use to the system, as far as it may be now. */
+static void
+trim_zone(struct uma_zone *zone, struct slab **idle, struct slab **full)
+{
+	unsigned items = zone_bucket_items(zone);
+
+	*full = zone_scatter(zone, empty_depot(zone));
+	*idle = keg_trim(&zone->keg);
+	if (items > 2)
+		/* relaxed: a hint. */
+		atomic_store_explicit(
+		    &zone->bucket_items, items / 2, memory_order_relaxed);
+}
+
+void
+zone_reclaim_all(enum zone_reclaim how)
+{
+	uint32_t at = 0;
+
+	strip_all(how);
+	for (;;) {
+		struct slab *idle = NULL;
+		struct slab *full = NULL;
+		struct uma_zone *zone;
+
+		if (!gate_enter())
+			return;
+		zone = registry_next(&at);
+		if (zone == NULL)
+			break;
+		if (how == ZONE_RECLAIM_ALL || is_quiet(zone))
+			trim_zone(zone, &idle, &full);
+		registry_drop(zone);
+		gate_leave();
+		if (idle != NULL || full != NULL) {
+			keg_dispose(&zone->keg, full);
+			keg_dispose(&zone->keg, idle);
+		}
+	}
+	supply_trim();
+	gate_leave();
 }

@@ -56,12 +56,24 @@ void zone_bucket_more(struct uma_zone *zone);
 UMA_NODISCARD struct slab *zone_scatter(
     struct uma_zone *zone, struct bucket *list);
 
+/* Who wants a zone closed; on the stack of the thread that does. */
+struct closer {
+	struct closer *next;
+	uintptr_t thread;
+};
+
 /*
- * Close a zone: no item stays in a cache, every free goes to the keg.  False,
- * with nothing done, when the gate refuses or the kernel does.
+ * Close a zone: no item stays in a cache, every free goes to the keg.
+ *
+ * Returns:  ZONE_CLOSED, to be undone by zone_open(); or, with nothing done,
+ *           ZONE_BUSY (the gate refuses or a fork is under way: try again) or
+ *           ZONE_REFUSED (the kernel denies the barrier).
  */
-UMA_NODISCARD bool zone_close(struct uma_zone *zone);
-void zone_open(struct uma_zone *zone);
+enum zone_closing { ZONE_CLOSED, ZONE_BUSY, ZONE_REFUSED };
+
+UMA_NODISCARD enum zone_closing zone_close(
+    struct uma_zone *zone, struct closer *me);
+void zone_open(struct uma_zone *zone, struct closer *me);
 
 /* wait.c */
 

@@ -126,5 +126,10 @@ uma_zone_set_obj(uma_zone_t zone, struct vm_object *object, int size)
 	keg->object_bytes = bytes;
 	keg->items_max = (size_t)size;
 	keg->nofree = true;
+	if ((size_t)size % keg->layout.items != 0) {
+		/* The last slab ends early: the hit cannot see where. */
+		keg->hit = 0;
+		zone->hit_id = ZONE_NO_ID;
+	}
 	return 1;
 }

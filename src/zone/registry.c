@@ -60,21 +60,21 @@ new_number(void)
 	return zone;
 }
 
-struct uma_zone *
-registry_take(void)
+bool
+registry_take(struct uma_zone **zone)
 {
-	struct uma_zone *zone = NULL;
-
-	lock_take(&registry.lock);
+	*zone = NULL;
+	if (!lock_take(&registry.lock))
+		return false;
 	if (registry.dead_count > DEAD_REST) {
-		zone = registry.dead_first;
-		registry.dead_first = zone->next_dead;
+		*zone = registry.dead_first;
+		registry.dead_first = (*zone)->next_dead;
 		registry.dead_count--;
 	}
-	if (zone == NULL)
-		zone = new_number();
+	if (*zone == NULL)
+		*zone = new_number();
 	lock_drop(&registry.lock);
-	return zone;
+	return true;
 }
 
 void
@@ -107,10 +107,11 @@ registry_retire(struct uma_zone *zone)
 		port_yield();
 }
 
-void
+bool
 registry_give(struct uma_zone *zone)
 {
-	lock_take(&registry.lock);
+	if (!lock_take(&registry.lock))
+		return false;
 	zone->next_dead = NULL;
 	if (registry.dead_first == NULL)
 		registry.dead_last = &registry.dead_first;
@@ -118,6 +119,26 @@ registry_give(struct uma_zone *zone)
 	registry.dead_last = &zone->next_dead;
 	registry.dead_count++;
 	lock_drop(&registry.lock);
+	return true;
+}
+
+struct uma_zone *
+registry_look(uint32_t *at)
+{
+	/* acquire, pairs with new_number(). */
+	uint32_t count =
+	    atomic_load_explicit(&registry.count, memory_order_acquire);
+
+	while (*at < count) {
+		struct uma_zone *zone =
+		    atomic_load_explicit(slot_of(++*at), memory_order_acquire);
+
+		/* acquire, pairs with registry_publish(). */
+		if (atomic_load_explicit(&zone->state, memory_order_acquire) ==
+		    ZONE_LIVE)
+			return zone;
+	}
+	return NULL;
 }
 
 struct uma_zone *

@@ -12,6 +12,7 @@
 /* In line, on the waiting thread's stack. */
 struct waiter {
 	struct waiter *next;
+	uintptr_t thread;
 	void *item;
 	_Atomic uint32_t served;
 };
@@ -23,14 +24,31 @@ is_bounded(const struct uma_zone *zone)
 	return zone->keg.frozen || zone->keg.items_max != 0;
 }
 
+static bool
+lock_zone(struct uma_zone *zone) UMA_UNCHECKED_LOCKS
+{
+	if (!gate_enter())
+		return false;
+	if (lock_take(&zone->lock))
+		return true;
+	gate_leave();
+	return false;
+}
+
+static void
+unlock_zone(struct uma_zone *zone) UMA_UNCHECKED_LOCKS
+{
+	lock_drop(&zone->lock);
+	gate_leave();
+}
+
 bool
 zone_hand_over(struct uma_zone *zone, void *item)
 {
 	struct waiter *w;
 
-	if (!gate_enter())
+	if (!lock_zone(zone))
 		return false;
-	lock_take(&zone->lock);
 	w = zone->first;
 	if (w != NULL) {
 		zone->first = w->next;
@@ -41,21 +59,19 @@ zone_hand_over(struct uma_zone *zone, void *item)
 		atomic_store_explicit(&w->served, 1, memory_order_release);
 		port_wake(&w->served, 1);
 	}
-	lock_drop(&zone->lock);
-	gate_leave();
+	unlock_zone(zone);
 	return w != NULL;
 }
 
 static bool
 join(struct uma_zone *zone, struct waiter *w)
 {
-	if (!gate_enter())
+	if (!lock_zone(zone))
 		return false;
-	lock_take(&zone->lock);
+	w->thread = port_thread_id();
 	*zone->last = w;
 	zone->last = &w->next;
-	lock_drop(&zone->lock);
-	gate_leave();
+	unlock_zone(zone);
 	return true;
 }
 
@@ -63,9 +79,8 @@ join(struct uma_zone *zone, struct waiter *w)
 static void
 leave(struct uma_zone *zone, struct waiter *w)
 {
-	while (!gate_enter())
+	while (!lock_zone(zone))
 		port_yield();
-	lock_take(&zone->lock);
 	for (struct waiter **at = &zone->first; *at != NULL;
 	     at = &(*at)->next) {
 		if (*at != w)
@@ -75,8 +90,7 @@ leave(struct uma_zone *zone, struct waiter *w)
 			zone->last = at;
 		break;
 	}
-	lock_drop(&zone->lock);
-	gate_leave();
+	unlock_zone(zone);
 }
 
 static bool
@@ -84,12 +98,10 @@ is_first(struct uma_zone *zone, const struct waiter *w)
 {
 	bool first;
 
-	if (!gate_enter())
+	if (!lock_zone(zone))
 		return false;
-	lock_take(&zone->lock);
 	first = zone->first == w;
-	lock_drop(&zone->lock);
-	gate_leave();
+	unlock_zone(zone);
 	return first;
 }
 
@@ -128,14 +140,15 @@ wait_in_line(struct uma_zone *zone)
 static void *
 wait_bounded(struct uma_zone *zone)
 {
+	struct closer me;
 	void *item;
 
-	if (!zone_close(zone)) {
+	if (zone_close(zone, &me) != ZONE_CLOSED) {
 		port_sleep(SLEEP_MIN_NS);
 		return NULL;
 	}
 	item = wait_in_line(zone);
-	zone_open(zone);
+	zone_open(zone, &me);
 	if (item != NULL)
 		zone_count(&zone->slow_allocs, 1);
 	return item;
@@ -149,7 +162,7 @@ zone_wait(struct uma_zone *zone, unsigned round, const char *function)
 	zone_count(&zone->sleeps, 1);
 	if (is_bounded(zone))
 		return wait_bounded(zone);
-	zone_reclaim_all();
+	zone_reclaim_all(ZONE_RECLAIM_QUIET);
 	port_sleep(ns < SLEEP_MAX_NS ? ns : SLEEP_MAX_NS);
 	if (round % TELL_ROUNDS == TELL_ROUNDS - 1) {
 		char line[160];
@@ -169,17 +182,69 @@ void *
 zone_take_cached(struct uma_zone *zone)
 {
 	struct zone_reading now;
+	struct closer me;
 	void *item = NULL;
 
 	if (!is_bounded(zone))
 		return NULL;
 	zone_read(zone, &now);
-	if (now.cached == 0 || !zone_close(zone))
+	if (now.cached == 0 || zone_close(zone, &me) != ZONE_CLOSED)
 		return NULL;
 	if (keg_take(&zone->keg, &item, 1, M_NOWAIT) == 0)
 		item = NULL;
-	zone_open(zone);
+	zone_open(zone, &me);
 	if (item != NULL)
 		zone_count(&zone->slow_allocs, 1);
 	return item;
+}
+
+/*
+ * Closers and waiters of other threads went with them.  Their structures are
+ * still on the stacks that fork copied.
+ */
+static void
+forget_others(struct uma_zone *zone)
+{
+	uintptr_t me = port_thread_id();
+	struct closer **closer = &zone->closers;
+	struct waiter **waiter = &zone->first;
+
+	while (*closer != NULL) {
+		if ((*closer)->thread == me)
+			closer = &(*closer)->next;
+		else
+			*closer = (*closer)->next;
+	}
+	while (*waiter != NULL) {
+		if ((*waiter)->thread == me)
+			waiter = &(*waiter)->next;
+		else
+			*waiter = (*waiter)->next;
+	}
+	zone->last = waiter;
+}
+
+/* The zone has nobody left who wants it closed: the records go live. */
+static void
+reopen(struct uma_zone *zone)
+{
+	struct closer me;
+
+	if (zone_close(zone, &me) == ZONE_CLOSED)
+		zone_open(zone, &me);
+}
+
+void
+zone_fork_child(void)
+{
+	struct uma_zone *zone;
+
+	for (uint32_t at = 0; (zone = registry_look(&at)) != NULL;) {
+		keg_fork_child(&zone->keg);
+		if (zone->closers == NULL && zone->first == NULL)
+			continue;
+		forget_others(zone);
+		if (zone->closers == NULL)
+			reopen(zone);
+	}
 }

@@ -45,6 +45,7 @@
 #define ZONE_LIVE UINT32_C(0x554d417a)
 #define ZONE_DEAD UINT32_C(0x64656164)
 
+struct closer;
 struct waiter;
 
 struct uma_zone {
@@ -79,7 +80,7 @@ struct uma_zone {
 
 	/* Waiting and destruction. */
 	struct lock lock;
-	unsigned closers; /* who wants it closed */
+	struct closer *closers; /* who wants it closed */
 	struct waiter *first;
 	struct waiter **last;
 	_Atomic uint32_t freed; /* counts frees while closed */
@@ -104,16 +105,22 @@ zone_starts(const struct uma_zone *zone, const void *item)
 
 /* registry.c */
 
-/* A zone structure with a number, not live yet; NULL without memory. */
-struct uma_zone *registry_take(void);
+/*
+ * A zone structure with a number, not live yet; NULL without memory.  False:
+ * try again later.
+ */
+UMA_NODISCARD bool registry_take(struct uma_zone **zone);
 void registry_publish(struct uma_zone *zone);
 /* Take it out: after this no walker holds it. */
 void registry_retire(struct uma_zone *zone);
-void registry_give(struct uma_zone *zone);
+/* False: try again later. */
+UMA_NODISCARD bool registry_give(struct uma_zone *zone);
 /*
- * The next live zone from number *at on, held until registry_drop(); NULL at
- * the end.
+ * The next live zone from number *at on; NULL at the end.  registry_next()
+ * holds it until registry_drop(), inside the gate; registry_look() does not:
+ * its zone may die, and its numbers then mean nothing, but can be read.
  */
+struct uma_zone *registry_look(uint32_t *at);
 struct uma_zone *registry_next(uint32_t *at);
 void registry_hold(struct uma_zone *zone);
 void registry_drop(struct uma_zone *zone);
@@ -159,8 +166,16 @@ void *zone_alloc_miss(struct uma_zone *zone);
 /* free.c: an item known to be this zone's, not hit. */
 void zone_free_miss(struct uma_zone *zone, void *item, const char *function);
 
-/* Give cached items of all zones back to the slabs, and idle slabs away. */
-void zone_reclaim_all(void);
+/*
+ * Give cached items of all zones back to the slabs, and idle slabs away; or
+ * only of zones where that runs no function of the user, for callers who may
+ * hold the user's locks.
+ */
+enum zone_reclaim { ZONE_RECLAIM_QUIET, ZONE_RECLAIM_ALL };
+void zone_reclaim_all(enum zone_reclaim how);
+
+/* After fork in the child: forget what threads had that are no more. */
+void zone_fork_child(void);
 
 /* Numbers of one zone, as far as they are not the keg's. */
 struct zone_reading {

@@ -20,6 +20,17 @@
  *	own:   fail if not registered; fail if the word is owned
  *	       commit word = token
  *
+ * A counter is one word of such a record: 0 before its first use, its top bit
+ * set while it counts in the bits below, anything else while it is owned.
+ *
+ *	add:   fail if not registered; fail if word + step has no top bit
+ *	       commit word + step
+ *	claim: fail if not registered; fail if the word is owned
+ *	       commit word = token
+ *
+ * so that a first use, an owner and a carry out of the counter all fail by
+ * the one test that an addition makes for nothing.
+ *
  * "Fail" leaves everything as it was; being aborted by the kernel is a failure
  * like any other: the caller decides whether to try again, so that no loop
  * here can live for ever under a debugger.  An empty bucket's slots[-1] is
@@ -30,9 +41,11 @@
 #ifndef PORT_ARCH_ARCH_H
 #define PORT_ARCH_ARCH_H
 
+#include <uma/sequence.h>
+
 #include "base/base.h"
 
-#define ARCH_CPU_SHIFT 16
+#define ARCH_CPU_SHIFT UMA_CPU_SHIFT
 
 /* Where the thread's struct rseq and its index lie, from the thread pointer. */
 struct arch_rseq {

@@ -2,6 +2,7 @@
 /* port/linux/thread.c - threads, waiting, clocks and fork */
 #include <linux/futex.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "port/port.h"
@@ -102,6 +103,13 @@ port_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
 {
 	if (pthread_atfork(prepare, parent, child) != 0)
 		uma_die("port", "no room for fork handlers", __func__);
+}
+
+/* See port.h. */
+void
+port_at_exit(void (*call)(void))
+{
+	(void)atexit(call);
 }
 
 static struct timespec

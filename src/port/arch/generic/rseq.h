@@ -34,4 +34,25 @@ arch_own(uintptr_t caches, const struct arch_rseq *rseq, uint64_t token,
 	return false;
 }
 
+UMA_FAST bool
+arch_add(uintptr_t counters, const struct arch_rseq *rseq, uint64_t step)
+{
+	(void)counters;
+	(void)rseq;
+	(void)step;
+	return false;
+}
+
+UMA_FAST bool
+arch_claim(uintptr_t counters, const struct arch_rseq *rseq, uint64_t token,
+    uintptr_t *counter, uint64_t *word)
+{
+	(void)counters;
+	(void)rseq;
+	(void)token;
+	(void)counter;
+	(void)word;
+	return false;
+}
+
 #endif /* PORT_ARCH_GENERIC_RSEQ_H */

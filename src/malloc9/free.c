@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Giving a block back: the hit and all else.  See malloc9.h. */
+#include "malloc9/inner.h"
+
+UMA_SLOW static void count(struct malloc_type *type, size_t index);
+UMA_SLOW static void give(void *block, struct malloc_type *type);
+
+/* See malloc9.h.  Only a class that the type used can be a hit. */
+void
+uma_mfree(void *block, struct malloc_type *type)
+{
+	size_t index = heap_hit_class(block);
+
+	if (unlikely(index >= HEAP_CLASSES) || unlikely(type == NULL) ||
+	    unlikely(!class_open(type, index)) ||
+	    unlikely(!arch_push(uma_heap.caches + index * sizeof(struct cache),
+		&percpu_rseq, block))) {
+		give(block, type);
+		return;
+	}
+	if (unlikely(
+		!percpu_hit(type->ks_counters, PERCPU_OUT, class_steps[index])))
+		count(type, index);
+}
+
+static void
+give(void *block, struct malloc_type *type)
+{
+	if (block != NULL)
+		block_free(block, type, "uma_mfree");
+}
+
+static void
+count(struct malloc_type *type, size_t index)
+{
+	ledger_count(
+	    type->ks_ledger, PERCPU_OUT, heap_class_bytes((unsigned)index));
+}
+
+/* Counted when it is free: who frees twice has died by then. */
+void
+block_free(void *block, struct malloc_type *type, const char *function)
+{
+	struct ledger *l = type_ledger(type, function);
+	size_t bytes = uma_heap_usable(block, function);
+
+	if (malloc9_debug)
+		tag_take(block, bytes, l, type->ks_shortdesc, function);
+	uma_heap_free(block, function);
+	type_count(type, l, PERCPU_OUT, bytes);
+}
+
+/* See malloc9.h.  The block is passed on, so the zeros must be written. */
+void
+uma_mzfree(void *block, struct malloc_type *type)
+{
+	if (block == NULL)
+		return;
+	type_check(type, __func__);
+	__builtin_memset(
+	    block, 0, uma_heap_usable(block, __func__) - tag_bytes());
+	block_free(block, type, __func__);
+}

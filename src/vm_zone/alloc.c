@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Taking and giving items: see vm_zone.h. */
+#include "vm_zone/vm_zone.h"
+
+#include "keg/keg.h"
+#include "lock/lock.h"
+#include "pagemap/pagemap.h"
+#include "percpu/percpu.h"
+#include "port/port.h"
+#include "slab/slab.h"
+#include "zone/zone.h"
+
+/* How often to look again below the limit, before giving up. */
+#define LOOKS_MAX 10000u
+
+UMA_SLOW static void *alloc_slow(vm_zone_t z);
+UMA_SLOW static void free_slow(vm_zone_t z, void *item);
+
+void
+vm_zone_check(const struct vm_zone *z, const char *function)
+{
+	uint32_t state;
+
+	if (z == NULL || (uintptr_t)z % alignof(struct vm_zone) != 0)
+		uma_crime(function, "not a zone", z, NULL);
+	state = vm_zone_state(z);
+	if (state == VM_ZONE_DEAD)
+		uma_crime(function, "zone was destroyed", z, NULL);
+	if (state != VM_ZONE_PLAIN && state != VM_ZONE_BOOT &&
+	    state != VM_ZONE_MIXED)
+		uma_crime(function, "not a zone", z, NULL);
+}
+
+/* relaxed: who has a zone got it after its zinitna(). */
+UMA_FAST bool
+is_plain(const struct vm_zone *z)
+{
+	return __atomic_load_n(&z->zstate, __ATOMIC_RELAXED) == VM_ZONE_PLAIN;
+}
+
+/* See uma/vm_zone.h. */
+void *
+uma_vm_zalloc(vm_zone_t z)
+{
+	void *item;
+
+	if (likely(z != NULL) && likely(is_plain(z))) {
+		item = percpu_pop(z->zzone->fast);
+		if (likely(item != NULL))
+			return item;
+	}
+	return alloc_slow(z);
+}
+
+/* See uma/vm_zone.h. */
+void
+uma_vm_zfree(vm_zone_t z, void *item)
+{
+	if (likely(z != NULL) && likely(is_plain(z))) {
+		uint64_t hit = pagemap_hit(pagemap_root, item);
+
+		if (likely(pagemap_hit_id(hit) == z->zzone->hit_id) &&
+		    likely(pagemap_hit_starts(hit, item)) &&
+		    likely(percpu_push(z->zzone->fast, item)))
+			return;
+	}
+	free_slow(z, item);
+}
+
+/* ---- the hand ---- */
+
+unsigned
+vm_zone_hand_items(const struct vm_zone *z)
+{
+	unsigned n = 0;
+
+	/* relaxed: a hint and a statistic. */
+	for (unsigned i = 0; i < VM_ZONE_HAND; i++)
+		n += __atomic_load_n(&z->zhand[i], __ATOMIC_RELAXED) != NULL;
+	return n;
+}
+
+static void *
+hand_take(struct vm_zone *z)
+{
+	for (unsigned i = 0; i < VM_ZONE_HAND; i++) {
+		void *item = __atomic_load_n(&z->zhand[i], __ATOMIC_RELAXED);
+
+		/* acquire, pairs with hand_fill(): the item was initialised. */
+		if (item != NULL)
+			item = __atomic_exchange_n(
+			    &z->zhand[i], NULL, __ATOMIC_ACQUIRE);
+		if (item != NULL)
+			return item;
+	}
+	return NULL;
+}
+
+/* On misses that had luck: one more item, if one is missing. */
+static void
+hand_fill(struct vm_zone *z)
+{
+	void *item;
+
+	if (vm_zone_hand_items(z) == VM_ZONE_HAND ||
+	    keg_take(&z->zzone->keg, &item, 1, M_NOWAIT) == 0)
+		return;
+	for (unsigned i = 0; i < VM_ZONE_HAND; i++) {
+		void *none = NULL;
+
+		/* release, pairs with hand_take(). */
+		if (__atomic_compare_exchange_n(&z->zhand[i], &none, item,
+			false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+			return;
+	}
+	keg_return(&z->zzone->keg, &item, 1, "zalloc");
+}
+
+void
+vm_zone_empty_hand(struct vm_zone *z)
+{
+	void *item;
+
+	while ((item = hand_take(z)) != NULL)
+		keg_return(&z->zzone->keg, &item, 1, "zdestroy");
+}
+
+/* ---- the longer ways ---- */
+
+/* A handler that interrupted its own thread's miss: it may take no lock. */
+static bool
+is_shut_out(void)
+{
+	if (!gate_enter())
+		return !gate_forking();
+	gate_leave();
+	return false;
+}
+
+/*
+ * Whether items of a limited zone are neither out nor to be found: some other
+ * thread has them in its hands, between keg and cache, and will be done soon.
+ */
+static bool
+is_worth_a_look(struct uma_zone *zone)
+{
+	struct zone_reading r;
+
+	zone_read(zone, &r);
+	return r.allocs - r.frees < zone->keg.items_max;
+}
+
+/* From the hand to a user. */
+static void *
+take_in_hand(struct vm_zone *z)
+{
+	void *item = hand_take(z);
+
+	/* relaxed: a statistic. */
+	if (item != NULL)
+		atomic_fetch_add_explicit(
+		    &z->zzone->slow_allocs, 1, memory_order_relaxed);
+	return item;
+}
+
+static void *
+take_limited(struct vm_zone *z)
+{
+	struct uma_zone *zone = z->zzone;
+	void *item;
+
+	/* Everything but a hit and the hand needs locks in a limited zone. */
+	if (is_shut_out()) {
+		item = percpu_pop(zone->fast);
+		return item != NULL ? item : take_in_hand(z);
+	}
+	for (unsigned looks = 0;; looks++) {
+		item = uma_zalloc(zone, M_NOWAIT);
+		if (item != NULL) {
+			hand_fill(z);
+			return item;
+		}
+		item = take_in_hand(z);
+		if (item != NULL || looks == LOOKS_MAX ||
+		    !is_worth_a_look(zone))
+			return item;
+		port_yield();
+	}
+}
+
+static void *
+alloc_slow(vm_zone_t z)
+{
+	uint32_t state;
+	void *item = NULL;
+
+	vm_zone_check(z, "zalloc");
+	state = vm_zone_state(z);
+	if (state != VM_ZONE_PLAIN)
+		item = vm_zone_boot_take(z);
+	if (item != NULL || state == VM_ZONE_BOOT)
+		return item;
+	if ((z->zflags & ZONE_INTERRUPT) != 0)
+		return take_limited(z);
+	return uma_zalloc(z->zzone, M_NOWAIT);
+}
+
+/* Die unless an item of the zone starts there. */
+static void
+check_item(struct vm_zone *z, const void *item)
+{
+	bool inside;
+	struct slab *s = keg_slab_of(item, &inside);
+	const char *rule = NULL;
+
+	if (!inside)
+		rule = "foreign pointer";
+	else if (s == NULL)
+		rule = "pointer into an item";
+	else if (z->zzone == NULL || s->keg != &z->zzone->keg)
+		rule = "item of another zone";
+	if (rule != NULL)
+		uma_crime("zfree", rule, item, z->zname);
+}
+
+static bool
+is_in_hand(const struct vm_zone *z, const void *item)
+{
+	for (unsigned i = 0; i < VM_ZONE_HAND; i++)
+		if (__atomic_load_n(&z->zhand[i], __ATOMIC_RELAXED) == item)
+			return true;
+	return false;
+}
+
+static void
+free_slow(vm_zone_t z, void *item)
+{
+	vm_zone_check(z, "zfree");
+	if (item == NULL)
+		uma_crime("zfree", "item is NULL", NULL, z->zname);
+	if (vm_zone_state(z) != VM_ZONE_PLAIN && vm_zone_boot_give(z, item))
+		return;
+	check_item(z, item);
+	if (is_in_hand(z, item))
+		uma_crime("zfree", "double free", item, z->zname);
+	if (percpu_push(z->zzone->fast, item))
+		return;
+	zone_free_miss(z->zzone, item, "zfree");
+}

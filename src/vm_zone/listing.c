@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The list of all vm_zones, and its table: see vm_zone.h. */
+#include "vm_zone/vm_zone.h"
+
+#include "keg/keg.h"
+#include "lock/lock.h"
+#include "port/port.h"
+#include "zone/zone.h"
+
+#define NAME_WIDTH 12
+#define LINE_BYTES 160
+
+static struct {
+	struct lock lock;
+	struct vm_zone *first; /* the latest */
+	uint32_t numbers;
+} all;
+
+/*
+ * Take the lock, inside the gate.  False: this is a handler that interrupted
+ * its own thread inside.
+ */
+static bool
+enter(void) UMA_UNCHECKED_LOCKS
+{
+	for (;;) {
+		if (gate_enter()) {
+			if (lock_take(&all.lock))
+				return true;
+			gate_leave();
+		} else if (!gate_forking())
+			return false;
+		port_yield();
+	}
+}
+
+static void
+leave(void) UMA_UNCHECKED_LOCKS
+{
+	lock_drop(&all.lock);
+	gate_leave();
+}
+
+void
+vm_zone_list(struct vm_zone *z) UMA_UNCHECKED_LOCKS
+{
+	while (!enter())
+		port_yield();
+	z->znumber = ++all.numbers;
+	z->znext = all.first;
+	all.first = z;
+	leave();
+}
+
+void
+vm_zone_unlist(struct vm_zone *z) UMA_UNCHECKED_LOCKS
+{
+	while (!enter())
+		port_yield();
+	for (struct vm_zone **at = &all.first; *at != NULL;
+	     at = &(*at)->znext) {
+		if (*at == z) {
+			*at = z->znext;
+			break;
+		}
+	}
+	leave();
+}
+
+/* Waits for nothing: all counters are atomic. */
+static void
+read_numbers(const struct vm_zone *z, struct uma_vm_zone_stats *out)
+{
+	uint64_t total = z->zbootcount;
+	uint64_t frees;
+	struct zone_reading r;
+
+	/* relaxed: statistics.  Frees first, or used could be below 0. */
+	frees = __atomic_load_n(&z->zbootfrees, __ATOMIC_RELAXED);
+	out->requests = __atomic_load_n(&z->zbootallocs, __ATOMIC_RELAXED);
+	out->used = out->requests - frees;
+	if (vm_zone_state(z) != VM_ZONE_BOOT) {
+		zone_read(z->zzone, &r);
+		total += tally_get(&z->zzone->keg.items);
+		out->requests += r.allocs;
+		out->used += r.allocs > r.frees ? r.allocs - r.frees : 0;
+	}
+	out->free = total > out->used ? total - out->used : 0;
+}
+
+/* See uma/vm_zone.h. */
+void
+uma_vm_zone_stats(vm_zone_t z, struct uma_vm_zone_stats *out)
+{
+	vm_zone_check(z, "uma_vm_zone_stats");
+	read_numbers(z, out);
+}
+
+/*
+ * The name in twelve columns and two blanks; a colon goes where its last
+ * character that is no blank is followed.
+ */
+static void
+put_name(struct text *t, const char *name)
+{
+	char field[NAME_WIDTH + 3];
+	size_t used = 0;
+	size_t end = 1;
+
+	for (; name[used] != '\0' && used < NAME_WIDTH; used++) {
+		char c = name[used];
+
+		field[used] = c >= ' ' && c <= '~' ? c : '?';
+		if (c != ' ')
+			end = used + 1;
+	}
+	for (; used < NAME_WIDTH + 2; used++)
+		field[used] = ' ';
+	field[end] = ':';
+	field[used] = '\0';
+	text_put(t, field);
+}
+
+/* The line of the latest zone before `number`; false if there is none. */
+static bool
+make_row(struct text *t, uint32_t *number) UMA_UNCHECKED_LOCKS
+{
+	struct uma_vm_zone_stats s;
+	struct vm_zone *z;
+
+	if (!enter())
+		return false;
+	for (z = all.first; z != NULL && z->znumber >= *number; z = z->znext)
+		;
+	if (z != NULL) {
+		*number = z->znumber;
+		read_numbers(z, &s);
+		put_name(t, z->zname);
+		text_num(t, (uint64_t)z->zsize, 6);
+		text_put(t, ", ");
+		text_num(t,
+		    (uint64_t)__atomic_load_n(&z->zmax, __ATOMIC_RELAXED), 8);
+		text_put(t, ", ");
+		text_num(t, s.used, 6);
+		text_put(t, ", ");
+		text_num(t, s.free, 6);
+		text_put(t, ", ");
+		text_num(t, s.requests, 8);
+		text_put(t, "\n");
+	}
+	leave();
+	return z != NULL;
+}
+
+/* See uma/vm_zone.h. */
+void
+uma_vm_zone_print(int fd)
+{
+	static const char head[] =
+	    "\nITEM            SIZE     LIMIT     USED    FREE  REQUESTS\n";
+	uint32_t number = UINT32_MAX;
+	bool any = false;
+	char line[LINE_BYTES];
+	struct text t = { line, line + sizeof(line) };
+
+	port_write(fd, head, sizeof(head) - 1);
+	while (make_row(&t, &number)) {
+		if (!any)
+			port_write(fd, "\n", 1);
+		any = true;
+		port_write(fd, line, (size_t)(t.at - line));
+		t.at = line;
+	}
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Zones whose room is set aside ahead, for vm_zone: see zone.h. */
+#include "port/port.h"
+#include "zone/inner.h"
+
+/* No entry in the map yet, but room for all: see take_object() of keg. */
+static bool
+prepare_map(const void *memory, size_t bytes)
+{
+	bool inside = gate_enter();
+	bool ok = pagemap_set(
+	    memory, bytes, NULL, 0, inside ? META_NORMAL : META_EMERGENCY);
+
+	if (inside)
+		gate_leave();
+	return ok;
+}
+
+bool
+zone_reserve(struct uma_zone *zone, size_t items)
+{
+	struct keg *keg = &zone->keg;
+	size_t slabs = div_up(items, keg->layout.items);
+	size_t bytes = slabs * keg->layout.slab_bytes;
+	void *memory;
+
+	if (slabs > PTRDIFF_MAX / keg->layout.slab_bytes)
+		return false;
+	memory = port_map(bytes, max_size(GRANULE, keg->layout.align));
+	if (memory == NULL)
+		return false;
+	if (!prepare_map(memory, bytes)) {
+		port_unmap(memory, bytes);
+		return false;
+	}
+	keg->object = memory;
+	keg->object_bytes = bytes;
+	keg->items_max = items;
+	keg->nofree = true;
+	return true;
+}
