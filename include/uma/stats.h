@@ -17,7 +17,10 @@
 extern "C" {
 #endif
 
-/* One zone.  `struct_bytes` grows when fields are added at the end. */
+/*
+ * One zone.  `struct_bytes` is what the library wrote.  A release that adds
+ * fields does so at the end and under a new symbol version.
+ */
 struct uma_zone_stats {
 	size_t struct_bytes;
 	char name[64];

@@ -194,7 +194,8 @@ UMA_EXPORT void uma_reclaim(void);
 /*
  * Page suppliers.  `pflag` carries eight bits from the allocating function to
  * the freeing one; see UMA_SLAB_* below.  An allocating function returns
- * page-aligned memory of `size` bytes that belongs to nothing else, or NULL.
+ * memory of `size` bytes that belongs to nothing else, aligned to a page and
+ * to the zone's alignment, or NULL.  A large block of malloc will do.
  * NULL, misaligned, overlapping or unmapped memory fails the allocation
  * cleanly (the last three are handed back to the freeing function).
  */
@@ -261,7 +262,8 @@ UMA_EXPORT int uma_zone_set_obj(
  * work from them before the system's page supplier may be used; caches are
  * off.  uma_startup2() opens the page supplier and the caches.  `hash` and
  * `elems` (a power of two) described the malloc hash of 2002: the page map
- * made it needless, both are checked and `hash` is zeroed, no more.
+ * made it needless; `hash`, which may be NULL, is zeroed, no more.  Under a
+ * preloaded malloc, which started the library, both calls are only checked.
  *
  * Programs need not call either: the first use of the library starts it.
  *

@@ -16,7 +16,11 @@
 
 enum { ASLEEP, WAKING, BY_HAND, RUNNING };
 
-static bool by_hand; /* uma_startup() was called */
+/* Which of uma_startup() and uma_startup2() were called. */
+static _Atomic enum { HAND_NONE, HAND_FIRST, HAND_BOTH } hand;
+
+/* The program itself has used zones: not only a malloc that is preloaded. */
+static _Atomic bool zones_used;
 
 static _Atomic uint32_t state;
 static _Atomic uintptr_t waker; /* the thread that wakes the library */
@@ -33,6 +37,17 @@ wake_percpu(void)
 	options_read(&options);
 	malloc9_debug = malloc9_debug || options.malloc9_debug;
 	return percpu_start(options.generic);
+}
+
+/* A child must not find the library half awake: its waker would be gone. */
+static void
+fork_prepare(void)
+{
+	while (atomic_load_explicit(&state, memory_order_acquire) == WAKING &&
+	       atomic_load_explicit(&waker, memory_order_relaxed) !=
+		   port_thread_id())
+		port_yield();
+	gate_fork_prepare();
 }
 
 static void
@@ -56,14 +71,23 @@ wake_all(void)
 	return heap_start();
 }
 
-/* The fork handlers come last: registering them may allocate. */
 static void
 run(void)
 {
 	/* release, pairs with the acquires in boot_wake(). */
 	atomic_store_explicit(&state, RUNNING, memory_order_release);
 	port_wake(&state, INT32_MAX);
-	port_at_fork(gate_fork_prepare, gate_fork_parent, fork_child);
+}
+
+/* Once, before there is anything that a fork could copy half done. */
+static void
+watch_forks(void)
+{
+	static bool watching;
+
+	if (!watching)
+		port_at_fork(fork_prepare, gate_fork_parent, fork_child);
+	watching = true;
 }
 
 bool
@@ -89,6 +113,7 @@ boot_wake(void)
 		}
 	}
 	atomic_store_explicit(&waker, port_thread_id(), memory_order_relaxed);
+	watch_forks();
 	if (wake_all()) {
 		run();
 		return true;
@@ -121,6 +146,7 @@ uma_zcreate(const char *name, int size, uma_ctor ctor, uma_dtor dtor,
 	};
 
 	zone_plan_2002(&plan, size, align);
+	atomic_store_explicit(&zones_used, true, memory_order_relaxed);
 	return boot_wake() ? zone_make(&plan) : NULL;
 }
 
@@ -132,49 +158,75 @@ uma_reclaim(void)
 		zone_reclaim_all(ZONE_RECLAIM_ALL);
 }
 
-/* See uma.h. */
-void
-uma_startup(void *bootmem)
+/* Zones and headers from the program's own memory, until uma_startup2(). */
+static void
+start_by_hand(void *bootmem)
 {
 	uintptr_t start = (uintptr_t)bootmem;
 	uintptr_t end = start + UMA_SLAB_SIZE * UMA_BOOT_PAGES;
 	uintptr_t slabs;
 
-	if (bootmem == NULL)
-		uma_crime(__func__, "bootmem is NULL", NULL, NULL);
-	if (atomic_load_explicit(&state, memory_order_acquire) != ASLEEP)
-		uma_crime(__func__, "library already started", NULL, NULL);
 	start = round_up(start, CACHE_LINE);
 	slabs = round_up(start + BOOT_META_BYTES, GRANULE);
 	end = round_down(end, GRANULE);
 	meta_boot((void *)start, slabs - start);
 	supply_boot((void *)slabs, end - slabs);
+	watch_forks();
 	if (!wake_percpu())
-		uma_crime(__func__, "no address space", NULL, NULL);
-	by_hand = true;
+		uma_crime("uma_startup", "no address space", NULL, NULL);
 	atomic_store_explicit(&state, BY_HAND, memory_order_release);
 }
 
-/* See uma.h. */
+/*
+ * See uma.h.  Under a preloaded malloc the library runs before main, and boot
+ * memory is of no use to it: the program's calls are checked, no more.
+ */
 void
-uma_startup2(void *hash, unsigned long elems)
+uma_startup(void *bootmem)
 {
 	uint32_t now = atomic_load_explicit(&state, memory_order_acquire);
 
-	if (!by_hand)
-		uma_crime(__func__, "uma_startup was not called", NULL, NULL);
-	if (now == RUNNING)
-		uma_crime(__func__, "called twice", NULL, NULL);
-	if (!is_pow2(elems))
-		uma_crime(__func__, "elems is not a power of two", NULL, NULL);
-	if (hash != NULL)
-		__builtin_memset(hash, 0, elems * sizeof(void *));
+	if (bootmem == NULL)
+		uma_crime(__func__, "bootmem is NULL", NULL, NULL);
+	if (atomic_load_explicit(&hand, memory_order_relaxed) != HAND_NONE ||
+	    (now != ASLEEP &&
+		atomic_load_explicit(&zones_used, memory_order_relaxed)))
+		uma_crime(__func__, "library already started", NULL, NULL);
+	atomic_store_explicit(&hand, HAND_FIRST, memory_order_relaxed);
+	if (now == ASLEEP)
+		start_by_hand(bootmem);
+}
+
+/* Open the system's supplier and the caches. */
+static void
+open_up(void)
+{
 	meta_open();
 	supply_open();
 	percpu_open();
 	/* Without memory for records zones stay uncached; malloc must start. */
 	(void)zone_open_caches();
 	if (!heap_start())
-		uma_crime(__func__, "no memory to start malloc", NULL, NULL);
+		uma_crime(
+		    "uma_startup2", "no memory to start malloc", NULL, NULL);
 	run();
+}
+
+/* See uma.h. */
+void
+uma_startup2(void *hash, unsigned long elems)
+{
+	int called = atomic_load_explicit(&hand, memory_order_relaxed);
+
+	if (called == HAND_NONE)
+		uma_crime(__func__, "uma_startup was not called", NULL, NULL);
+	if (called == HAND_BOTH)
+		uma_crime(__func__, "called twice", NULL, NULL);
+	if (!is_pow2(elems))
+		uma_crime(__func__, "elems is not a power of two", NULL, NULL);
+	if (hash != NULL)
+		__builtin_memset(hash, 0, elems * sizeof(void *));
+	atomic_store_explicit(&hand, HAND_BOTH, memory_order_relaxed);
+	if (atomic_load_explicit(&state, memory_order_acquire) == BY_HAND)
+		open_up();
 }

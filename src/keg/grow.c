@@ -36,7 +36,8 @@ reserve_items(struct keg *keg) UMA_UNCHECKED_LOCKS
 		limit = 0;
 	else if (keg->items_max != 0)
 		limit =
-		    min_size(limit, keg->items_max - tally_get(&keg->items));
+		    min_size(limit, keg->items_max - tally_get(&keg->items) -
+					tally_get(&keg->making));
 	tally_add(&keg->making, limit);
 	lock_drop(&keg->lock);
 	gate_leave();

@@ -6,9 +6,14 @@
 #define LEAF_SPAN (GRANULE << PAGEMAP_LEAF_BITS)
 #define PAGES_MAX (GRANULE / 4096)
 
-/* A granule that slabs of private suppliers share, page by page. */
+/*
+ * A granule that slabs of private suppliers share, page by page.  It may be
+ * part of a large block that its owner supplies a zone from: then that is
+ * what its other pages are.
+ */
 struct pages {
 	enum pagemap_kind kind;
+	void *under;
 	_Atomic(void *) headers[PAGES_MAX];
 };
 
@@ -123,18 +128,39 @@ pagemap_clear(const void *address, size_t bytes)
 	for (size_t done = 0; done < bytes; done += GRANULE) {
 		struct pagemap_entry *e =
 		    pagemap_look(pagemap_root, (const char *)address + done);
+		struct pages *pages = pages_of(
+		    atomic_load_explicit(&e->header, memory_order_relaxed));
 
 		/* relaxed: nobody else has the address any more. */
 		atomic_store_explicit(&e->hit, 0, memory_order_relaxed);
 		atomic_store_explicit(&e->header, NULL, memory_order_relaxed);
+		if (pages != NULL)
+			meta_give(pages, sizeof(*pages), META_EMERGENCY);
 	}
 }
 
-/* The page table of a granule, made if the granule is unused. */
+static struct pages *
+pages_new(void *under, enum meta_how how)
+{
+	struct pages *pages = meta_take(sizeof(*pages), how);
+
+	if (pages == NULL)
+		return NULL;
+	pages->kind = PAGEMAP_PAGES;
+	pages->under = under;
+	for (size_t i = 0; i < PAGES_MAX; i++)
+		/* relaxed: published with the table. */
+		atomic_store_explicit(
+		    &pages->headers[i], under, memory_order_relaxed);
+	return pages;
+}
+
+/* The page table of a granule, made if it is nobody's or a large block's. */
 static struct pages *
 pages_make(uintptr_t a, enum meta_how how)
 {
 	struct pagemap_entry *e = entry_make(a, how);
+	enum pagemap_kind *kind;
 	struct pages *mine;
 	void *was;
 
@@ -142,13 +168,13 @@ pages_make(uintptr_t a, enum meta_how how)
 		return NULL;
 	/* acquire, pairs with the exchange below. */
 	was = atomic_load_explicit(&e->header, memory_order_acquire);
-	if (was != NULL)
+	kind = was;
+	if (was != NULL && *kind != PAGEMAP_LARGE)
 		return pages_of(was);
-	mine = meta_take(sizeof(*mine), how);
+	mine = pages_new(was, how);
 	if (mine == NULL)
 		return NULL;
-	mine->kind = PAGEMAP_PAGES;
-	/* release: publishes the kind. */
+	/* release: publishes the table. */
 	if (atomic_compare_exchange_strong_explicit(&e->header, &was, mine,
 		memory_order_release, memory_order_acquire))
 		return mine;
@@ -165,7 +191,7 @@ pagemap_set_pages(
 	for (size_t done = 0; done < bytes; done += page_bytes) {
 		uintptr_t a = (uintptr_t)address + done;
 		struct pages *pages = pages_make(a, how);
-		void *none = NULL;
+		void *none = pages == NULL ? NULL : pages->under;
 
 		/* relaxed: the address is published after this. */
 		if (pages == NULL ||
@@ -189,11 +215,10 @@ pagemap_clear_pages(const void *address, size_t bytes)
 		uintptr_t a = (uintptr_t)address + done;
 		struct pagemap_entry *e =
 		    pagemap_look(pagemap_root, (const void *)a);
+		struct pages *pages = pages_of(
+		    atomic_load_explicit(&e->header, memory_order_relaxed));
 
 		atomic_store_explicit(
-		    page_slot(pages_of(atomic_load_explicit(
-				  &e->header, memory_order_relaxed)),
-			a),
-		    NULL, memory_order_relaxed);
+		    page_slot(pages, a), pages->under, memory_order_relaxed);
 	}
 }

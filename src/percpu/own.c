@@ -8,6 +8,9 @@
 #define OWNED  (UINT64_C(1) << 63)
 #define CLOSED (OWNED | UINT64_C(1) << 16)
 
+/* Generic mode uses so many records for each CPU: threads collide less. */
+#define SPREAD 4u
+
 /* Aborts are rare; a debugger that steps causes one each time. */
 #define OWN_TRIES 16
 
@@ -83,7 +86,9 @@ own_generic(uintptr_t caches, uint64_t *word)
 {
 	uint64_t mixed =
 	    (uint64_t)port_thread_id() * UINT64_C(0x9E3779B97F4A7C15);
-	unsigned slot = (unsigned)((mixed >> 32) % percpu_slots());
+	unsigned spread = SPREAD * port_cpu_count();
+	unsigned slot =
+	    (unsigned)((mixed >> 32) % min_size(spread, percpu_slots()));
 	struct cache *c = percpu_record(caches, slot);
 	/* relaxed: the exchange below orders. */
 	uint64_t was = atomic_load_explicit(&c->word, memory_order_relaxed);

@@ -133,6 +133,9 @@ void port_at_exit(void (*call)(void));
 /* One more than the highest index a CPU of this system can ever have. */
 unsigned port_cpu_slots(void);
 
+/* How many CPUs this process may use: 1 or more, at its start. */
+unsigned port_cpu_count(void);
+
 enum port_rseq_kind { PORT_RSEQ_NONE, PORT_RSEQ_CPU, PORT_RSEQ_CID };
 
 /*

@@ -185,8 +185,9 @@ zone_take_cached(struct uma_zone *zone)
 	struct closer me;
 	void *item = NULL;
 
-	if (!is_bounded(zone))
+	if (!is_bounded(zone) || !gate_enter())
 		return NULL;
+	gate_leave();
 	zone_read(zone, &now);
 	if (now.cached == 0 || zone_close(zone, &me) != ZONE_CLOSED)
 		return NULL;

@@ -110,6 +110,9 @@ static _Thread_local struct {
 
 static _Atomic bool rseq_trusted;
 
+/* CPUs that this process may use, when it was first asked. */
+static _Atomic unsigned cpus_usable;
+
 /*
  * See port.h.  The kernel says how many bytes a set of CPUs has for it: that
  * counts every CPU that can ever come, where files can be faked.
@@ -117,10 +120,10 @@ static _Atomic bool rseq_trusted;
 unsigned
 port_cpu_slots(void)
 {
-	/* Written by the kernel, never read. */
 	static unsigned char mask[CPU_MASK_BYTES];
 	static _Atomic unsigned known;
 	unsigned slots = atomic_load_explicit(&known, memory_order_relaxed);
+	unsigned usable = 0;
 	long bytes = -EINVAL;
 
 	if (slots != 0)
@@ -129,8 +132,21 @@ port_cpu_slots(void)
 	     size *= 2)
 		bytes = sys_call(SYS_sched_getaffinity, 0, size, sys_arg(mask));
 	slots = bytes > 0 ? (unsigned)bytes * 8 : CPU_SLOTS_DEFAULT;
+	/* Racing callers write the same. */
+	for (long i = 0; i < bytes; i++)
+		usable += count_bits(mask[i]);
+	atomic_store_explicit(
+	    &cpus_usable, usable == 0 ? 1 : usable, memory_order_relaxed);
 	atomic_store_explicit(&known, slots, memory_order_relaxed);
 	return slots;
+}
+
+/* See port.h. */
+unsigned
+port_cpu_count(void)
+{
+	(void)port_cpu_slots();
+	return atomic_load_explicit(&cpus_usable, memory_order_relaxed);
 }
 
 /* See port.h. */

@@ -116,6 +116,13 @@ port_remap(void *addr, size_t old_bytes, size_t bytes, size_t align)
 	return move(addr, old_bytes, bytes, align);
 }
 
+/* The answers of a filter that does not know or like a call. */
+static bool
+is_denied(long answer)
+{
+	return answer == -EPERM || answer == -EACCES || answer == -ENOSYS;
+}
+
 /* See port.h. */
 bool
 port_populate(void *addr, size_t bytes)
@@ -131,7 +138,8 @@ port_populate(void *addr, size_t bytes)
 	 * Asked for no bytes, only a kernel before 5.14 still says so, as it
 	 * does not know the advice.
 	 */
-	if (answer == -EINVAL && advise(addr, 0, ADVICE_POPULATE_WRITE) != 0)
+	if (is_denied(answer) ||
+	    (answer == -EINVAL && advise(addr, 0, ADVICE_POPULATE_WRITE) != 0))
 		return touch(addr, bytes);
 	return answer == 0;
 }
@@ -167,8 +175,13 @@ port_mapped(const void *addr, size_t bytes)
 	while (bytes > 0) {
 		size_t step = min_size(bytes, sizeof(resident) * page_bytes);
 
-		if (sys_call(SYS_mincore, (long)at, (long)step,
-			sys_arg(resident)) != 0)
+		long answer = sys_call(
+		    SYS_mincore, (long)at, (long)step, sys_arg(resident));
+
+		/* Who may not ask has to believe. */
+		if (is_denied(answer))
+			return true;
+		if (answer != 0)
 			return false;
 		at += step;
 		bytes -= step;
