@@ -39,8 +39,8 @@ field(struct zone *zone, size_t offset)
 
 /* ---- lines ---- */
 
-/* The next "KEY VALUE" of a line; false at its end or at what is none. */
-static bool
+/* See tool.h. */
+bool
 next_pair(char **rest, const char **key, uint64_t *value)
 {
 	char *word = strsep(rest, " ");
@@ -139,6 +139,7 @@ add_record(struct tally *tally, const struct tally *record)
 {
 	for (size_t i = 0; i < record->zone_count; i++)
 		add_zone(tally, &record->zones[i]);
+	types_add(tally, record);
 	tally->processes++;
 	tally->large += record->large;
 	tally->large_allocs += record->large_allocs;
@@ -150,6 +151,7 @@ record_drop(struct tally *tally)
 {
 	for (size_t i = 0; i < tally->zone_count; i++)
 		free(tally->zones[i].name);
+	types_drop(tally);
 	free(tally->zones);
 	memset(tally, 0, sizeof *tally);
 }
@@ -179,6 +181,8 @@ record_read(const char *path, struct tally *tally)
 		} else if (strncmp(line, "zone ", 5) == 0) {
 			if (parse_zone(line + 5, &zone))
 				add_zone(&record, &zone);
+		} else if (strncmp(line, "type ", 5) == 0) {
+			types_read(line + 5, &record);
 		} else if (strncmp(line, "total ", 6) == 0) {
 			parse_total(line + 6, &record);
 		} else if (strcmp(line, "end") == 0) {

@@ -127,6 +127,7 @@ report_table(FILE *out, const struct tally *tally)
 		    z->free, z->allocs, z->fails, z->sleeps, z->xdomain);
 	}
 	fputc('\n', out);
+	types_table(out, tally);
 }
 
 /* ---- one run ---- */

@@ -8,6 +8,7 @@
  *	elf.c      whether a program can be preloaded into
  *	child.c    one run of a command: environment, signals, exit, usage
  *	record.c   what the processes reported as they ended
+ *	types.c    and of their types of malloc(9)
  *	report.c   what is shown of it
  *	run.c      the order of it all
  *
@@ -139,10 +140,26 @@ struct zone {
 	uint64_t slab;
 };
 
+/* More classes than the library has. */
+#define TYPE_SIZES_MAX 64
+
+/* A type of malloc(9), summed over all processes that have its name. */
+struct type {
+	char *name;
+	uint64_t used;
+	uint64_t bytes;
+	uint64_t allocs;
+	uint64_t sizes[TYPE_SIZES_MAX]; /* rising */
+	size_t size_count;
+};
+
 struct tally {
 	struct zone *zones;
 	size_t zone_count;
 	size_t zone_max;
+	struct type *types;
+	size_t type_count;
+	size_t type_max;
 	uint64_t processes;
 	uint64_t large; /* bytes in large blocks at exit */
 	uint64_t large_allocs;
@@ -153,9 +170,25 @@ struct tally {
 void record_read(const char *path, struct tally *tally);
 void record_drop(struct tally *tally);
 
+/* The next "KEY VALUE" of a line; false at its end or at what is none. */
+bool next_pair(char **rest, const char **key, uint64_t *value);
+
+/* ---- types.c ---- */
+
+/* Add the type of a record's line, from behind its first word. */
+void types_read(char *line, struct tally *tally);
+void types_add(struct tally *tally, const struct tally *record);
+void types_drop(struct tally *tally);
+
+/* Their table; nothing if there is no type with a request. */
+void types_table(FILE *out, const struct tally *tally);
+
 /* ---- report.c ---- */
 
-/* The table of all zones, laid out as FreeBSD's `vmstat -z`. */
+/*
+ * The table of all zones, laid out as FreeBSD's `vmstat -z`; and if there are
+ * types of malloc(9), theirs, as `vmstat -m`.
+ */
 void report_table(FILE *out, const struct tally *tally);
 
 /* What one run did, in at most ten lines. */

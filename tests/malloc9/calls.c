@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* calls.c - what each function of malloc(9) promises, one by one */
+#include "common.h"
+
+#include <sys/resource.h>
+
+static UMA_MALLOC_DEFINE(M_CALLS, "calls", "");
+UMA_MALLOC_DECLARE(M_CALLS);
+
+TEST(sizes_and_alignment)
+{
+	for (size_t size = 0; size <= 70000; size += size < 1100 ? 1 : 997) {
+		char *block = uma_malloc(size, M_CALLS, M_WAITOK);
+
+		REQUIRE(block != NULL);
+		CHECK_EQ((uintptr_t)block % 16, 0);
+		CHECK(uma_malloc_usable_size(block) >= size);
+		if (uma_malloc_size(size) != 0)
+			CHECK_EQ(uma_malloc_usable_size(block),
+			    uma_malloc_size(size));
+		memset(block, 1, size);
+		uma_mfree(block, M_CALLS);
+	}
+	CHECK_EQ(uma_malloc_size(32769), 0);
+	CHECK_EQ(uma_malloc_size(SIZE_MAX), 0);
+	CHECK_EQ(numbers(M_CALLS).in_use, 0);
+}
+
+TEST(a_size_of_zero_is_a_block_of_its_own)
+{
+	void *a = uma_malloc(0, M_CALLS, M_WAITOK);
+	void *b = uma_malloc(0, M_CALLS, M_NOWAIT);
+
+	CHECK(a != NULL && b != NULL && a != b);
+	CHECK_EQ(numbers(M_CALLS).in_use, 2);
+	uma_mfree(a, M_CALLS);
+	uma_mfree(b, M_CALLS);
+}
+
+TEST(alignments)
+{
+	static const size_t sizes[] = { 0, 1, 24, 100, 5000, 40000, 3000000 };
+
+	for (size_t align = 1; align <= (size_t)1 << 26; align *= 2) {
+		for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+			char *block = uma_malloc_aligned(
+			    sizes[i], align, M_CALLS, M_WAITOK | M_ZERO);
+
+			REQUIRE(block != NULL);
+			CHECK_EQ((uintptr_t)block % align, 0);
+			CHECK(all_bytes(block, sizes[i], 0));
+			uma_mfree(block, M_CALLS);
+		}
+	}
+	CHECK_EQ(numbers(M_CALLS).in_use_bytes, 0);
+}
+
+TEST(zero_after_dirt)
+{
+	static const size_t sizes[] = { 1, 48, 700, 32768, 33000, 200000 };
+
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		size_t size = sizes[i];
+		char *block = uma_malloc(size, M_CALLS, M_WAITOK);
+
+		memset(block, 0xff, uma_malloc_usable_size(block));
+		uma_mfree(block, M_CALLS);
+		block = uma_malloc(size, M_CALLS, M_NOWAIT | M_ZERO);
+		CHECK(all_bytes(block, size, 0));
+		uma_mfree(block, M_CALLS);
+	}
+}
+
+/* Only what was asked for is zeroed: more would be work for nothing. */
+TEST(zero_is_of_the_size_asked_for)
+{
+	char *block = uma_malloc(1000, M_CALLS, M_WAITOK);
+	char *again;
+
+	memset(block, 0xff, uma_malloc_usable_size(block));
+	uma_mfree(block, M_CALLS);
+	again = uma_malloc(900, M_CALLS, M_WAITOK | M_ZERO);
+	CHECK(all_bytes(again, 900, 0));
+	if (again == block)
+		CHECK(all_bytes(again + 900, 100, 0xff));
+	uma_mfree(again, M_CALLS);
+}
+
+TEST(accepted_flags)
+{
+	void *block = uma_malloc(
+	    10, M_CALLS, M_WAITOK | M_ZERO | M_USE_RESERVE | M_NODUMP);
+
+	CHECK(block != NULL);
+	uma_mfree(block, M_CALLS);
+	block = uma_malloc_domainset(10, M_CALLS, NULL, M_NOWAIT);
+	CHECK(block != NULL);
+	uma_mfree(block, M_CALLS);
+	block = uma_malloc_domainset_aligned(10, 4096, M_CALLS, NULL, M_NOWAIT);
+	CHECK((uintptr_t)block % 4096 == 0 && block != NULL);
+	uma_mfree(block, M_CALLS);
+}
+
+TEST(arrays)
+{
+	char *a = uma_mallocarray(100, 30, M_CALLS, M_WAITOK | M_ZERO);
+
+	CHECK(all_bytes(a, 3000, 0));
+	uma_mfree(a, M_CALLS);
+	a = uma_mallocarray_domainset(0, 30, M_CALLS, NULL, M_WAITOK);
+	CHECK(a != NULL);
+	uma_mfree(a, M_CALLS);
+	CHECK(uma_would_overflow(SIZE_MAX, 2));
+	CHECK(uma_would_overflow(SIZE_MAX / 2 + 1, 2));
+	CHECK(!uma_would_overflow(SIZE_MAX / 2, 2));
+	CHECK(!uma_would_overflow(SIZE_MAX, 1));
+	CHECK(!uma_would_overflow(SIZE_MAX, 0));
+	CHECK(!uma_would_overflow(0, SIZE_MAX));
+}
+
+/* A size that cannot be had is NULL with M_NOWAIT, and nothing is counted. */
+TEST(too_large)
+{
+	char *block = uma_malloc(100, M_CALLS, M_WAITOK);
+
+	strcpy(block, "kept");
+	CHECK(uma_malloc(SIZE_MAX, M_CALLS, M_NOWAIT) == NULL);
+	CHECK(uma_malloc((size_t)PTRDIFF_MAX + 1, M_CALLS, M_NOWAIT) == NULL);
+	CHECK(uma_malloc(PTRDIFF_MAX, M_CALLS, M_NOWAIT) == NULL);
+	CHECK(
+	    uma_malloc_aligned(1, (size_t)1 << 63, M_CALLS, M_NOWAIT) == NULL);
+	CHECK(uma_malloc_aligned(PTRDIFF_MAX - 10, 4096, M_CALLS, M_NOWAIT) ==
+	      NULL);
+	CHECK(uma_realloc(block, SIZE_MAX, M_CALLS, M_NOWAIT) == NULL);
+	CHECK(strcmp(block, "kept") == 0);
+	CHECK_EQ(numbers(M_CALLS).allocs, 1);
+	CHECK(uma_reallocf(block, SIZE_MAX, M_CALLS, M_NOWAIT) == NULL);
+	CHECK_EQ(numbers(M_CALLS).in_use, 0);
+}
+
+TEST(realloc_keeps_contents)
+{
+	static const size_t sizes[] = { 10, 16, 17, 300, 200, 20, 40000, 33000,
+		9000000, 6000000, 100000, 50, 1 };
+	unsigned char *block = NULL;
+	size_t had = 0;
+
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		size_t size = sizes[i];
+
+		block = uma_realloc(block, size, M_CALLS, M_WAITOK);
+		REQUIRE(block != NULL);
+		CHECK(all_bytes(block, had < size ? had : size, 0x42));
+		CHECK(uma_malloc_usable_size(block) >= size);
+		memset(block, 0x42, size);
+		had = size;
+		CHECK_EQ(numbers(M_CALLS).in_use, 1);
+		if (!is_debug())
+			CHECK_EQ(numbers(M_CALLS).in_use_bytes,
+			    uma_malloc_usable_size(block));
+	}
+	uma_mfree(block, M_CALLS);
+	CHECK_EQ(numbers(M_CALLS).in_use_bytes, 0);
+}
+
+/* It stays when it fits and is more than half used, or is the smallest. */
+TEST(realloc_stays)
+{
+	void *block = uma_malloc(1000, M_CALLS, M_WAITOK);
+	size_t usable = uma_malloc_usable_size(block);
+
+	CHECK(uma_realloc(block, usable, M_CALLS, M_WAITOK) == block);
+	CHECK(uma_realloc(block, usable / 2 + 1, M_CALLS, M_WAITOK) == block);
+	CHECK_EQ(numbers(M_CALLS).allocs, 1);
+	block = uma_realloc(block, usable / 2, M_CALLS, M_WAITOK);
+	CHECK_EQ(numbers(M_CALLS).allocs, 2);
+	uma_mfree(block, M_CALLS);
+	block = uma_malloc(1, M_CALLS, M_WAITOK);
+	CHECK(uma_realloc(block, 0, M_CALLS, M_WAITOK) == block);
+	uma_mfree(block, M_CALLS);
+}
+
+TEST(realloc_zeroes_what_grew)
+{
+	char *block = uma_malloc(16, M_CALLS, M_WAITOK);
+	size_t had = uma_malloc_usable_size(block);
+
+	memset(block, 1, had);
+	block = uma_realloc(block, 5000, M_CALLS, M_WAITOK | M_ZERO);
+	CHECK(all_bytes(block, had, 1));
+	CHECK(all_bytes(block + had, 5000 - had, 0));
+	uma_mfree(block, M_CALLS);
+}
+
+TEST(null_is_nothing)
+{
+	uma_mfree(NULL, M_CALLS);
+	uma_mzfree(NULL, M_CALLS);
+	CHECK_EQ(uma_malloc_usable_size(NULL), 0);
+	CHECK_EQ(numbers(M_CALLS).frees, 0);
+}
+
+/* What zfree left behind is seen through the next block at that place. */
+TEST(zfree_leaves_zeros)
+{
+	char *block = uma_malloc(3000, M_CALLS, M_WAITOK);
+	size_t usable = uma_malloc_usable_size(block);
+	char *again;
+
+	memset(block, 0xaa, usable);
+	uma_mzfree(block, M_CALLS);
+	again = uma_malloc(3000, M_CALLS, M_WAITOK);
+	if (again == block)
+		CHECK(all_bytes(again, usable, 0));
+	else
+		CHECK(is_debug());
+	uma_mfree(again, M_CALLS);
+	block = uma_malloc(50000, M_CALLS, M_WAITOK);
+	uma_mzfree(block, M_CALLS);
+	CHECK_EQ(numbers(M_CALLS).in_use, 0);
+}
+
+/* Without memory M_NOWAIT gives NULL, and M_WAITOK comes through after all. */
+static void *
+let_go(void *arg)
+{
+	usleep(300000);
+	for (void ***at = arg; *at != NULL;) {
+		void **next = **at;
+
+		uma_mfree(*at, M_CALLS);
+		*at = next;
+	}
+	return NULL;
+}
+
+TEST_TIME(waiting_for_memory, 60)
+{
+	const struct rlimit tight = { (size_t)512 << 20, (size_t)512 << 20 };
+	void **list = NULL;
+	pthread_t helper;
+	void **block;
+
+	uma_mfree(uma_malloc(1, M_CALLS, M_WAITOK), M_CALLS);
+	REQUIRE(pthread_create(&helper, NULL, let_go, &(void **){ NULL }) == 0);
+	REQUIRE(pthread_join(helper, NULL) == 0);
+	if (setrlimit(RLIMIT_AS, &tight) != 0)
+		SKIP("no limit can be set");
+	while ((block = uma_malloc(5 << 20, M_CALLS, M_NOWAIT)) != NULL) {
+		*block = list;
+		list = block;
+	}
+	REQUIRE(list != NULL);
+	/* The first freed makes room for the helper's stack, if need be. */
+	block = *list;
+	uma_mfree(list, M_CALLS);
+	list = block;
+	block = *list;
+	uma_mfree(list, M_CALLS);
+	list = block;
+	REQUIRE(pthread_create(&helper, NULL, let_go, &list) == 0);
+	block = uma_malloc((size_t)60 << 20, M_CALLS, M_WAITOK);
+	CHECK(block != NULL);
+	REQUIRE(pthread_join(helper, NULL) == 0);
+	uma_mfree(block, M_CALLS);
+	CHECK_EQ(numbers(M_CALLS).in_use, 0);
+}
+
+TEST_MAIN

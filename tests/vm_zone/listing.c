@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * listing - the table of all vm_zones, byte for byte
+ */
+#include "zone/common.h"
+
+#include <uma/vm_zone.h>
+
+#define HEAD "\nITEM            SIZE     LIMIT     USED    FREE  REQUESTS\n"
+
+static void
+check_print(const char *want)
+{
+	char got[4096];
+	FILE *file = tmpfile();
+	ssize_t n;
+
+	REQUIRE(file != NULL);
+	uma_vm_zone_print(fileno(file));
+	n = pread(fileno(file), got, sizeof got - 1, 0);
+	REQUIRE(n >= 0);
+	fclose(file);
+	got[n] = '\0';
+	if (!CHECK(strcmp(got, want) == 0))
+		harness_say("# wanted:%s# got:%s", want, got);
+}
+
+TEST(no_zone)
+{
+	check_print(HEAD);
+}
+
+/* All their items exist from the first one on. */
+TEST(limited_zones)
+{
+	vm_zone_t pipe = zinit("PIPE", 160, 20, ZONE_INTERRUPT, 4);
+	vm_zone_t swap = zinit("SWAPMETA", 151, 5, ZONE_INTERRUPT, 0);
+	void *items[6];
+
+	check_print(
+	    HEAD "\n"
+		 "SWAPMETA:        160,        5,      0,      0,        0\n"
+		 "PIPE:            160,       20,      0,      0,        0\n");
+	for (int i = 0; i < 5; i++)
+		items[i] = zalloc(swap);
+	CHECK(zalloc(swap) == NULL);
+	for (int i = 0; i < 3; i++)
+		zfree(swap, items[i]);
+	items[5] = zalloc(pipe);
+	check_print(
+	    HEAD "\n"
+		 "SWAPMETA:        160,        5,      2,      3,        5\n"
+		 "PIPE:            160,       20,      1,     19,        1\n");
+	zfree(swap, items[3]);
+	zfree(swap, items[4]);
+	zdestroy(swap);
+	check_print(
+	    HEAD "\n"
+		 "PIPE:            160,       20,      1,     19,        1\n");
+	zfree(pipe, items[5]);
+	zdestroy(pipe);
+	check_print(HEAD);
+}
+
+TEST(boot_zones)
+{
+	static struct vm_zone store;
+	static char items[7][96];
+
+	zbootinit(&store, "PV ENTRY", 96, items, 7);
+	zfree(&store, zalloc(&store));
+	CHECK(zalloc(&store) != NULL);
+	check_print(
+	    HEAD "\n"
+		 "PV ENTRY:         96,        7,      1,      6,        2\n");
+	zinitna(&store, NULL, NULL, 0, 1000, ZONE_INTERRUPT, 1);
+	check_print(
+	    HEAD "\n"
+		 "PV ENTRY:         96,     1007,      1,      6,        2\n");
+}
+
+/* Names are cut at twelve; the colon follows their last letter. */
+TEST(names)
+{
+	static const char *const names[] = { "", "a b", "trailing   ",
+		"twelve chars", "thirteen char", "a\nb", NULL };
+	vm_zone_t z;
+
+	for (int i = 0; names[i] != NULL; i++)
+		REQUIRE(zinit(names[i], 32, 0, 0, 0) != NULL);
+	z = zinit(NULL, 32, 0, 0, 0);
+	check_print(
+	    HEAD "\n"
+		 "?:                32,        0,      0,      0,        0\n"
+		 "a?b:              32,        0,      0,      0,        0\n"
+		 "thirteen cha:     32,        0,      0,      0,        0\n"
+		 "twelve chars:     32,        0,      0,      0,        0\n"
+		 "trailing:         32,        0,      0,      0,        0\n"
+		 "a b:              32,        0,      0,      0,        0\n"
+		 " :                32,        0,      0,      0,        0\n");
+	zdestroy(z);
+}
+
+/* Columns push each other on; nothing is cut. */
+TEST(large_numbers)
+{
+	vm_zone_t z = zinit("big", 10000000, 200000000, 0, 0);
+	static struct vm_zone store;
+
+	zbootinit(&store, "many", 1, (char[1]){ 0 }, 1);
+	for (int i = 0; i < 123456789; i++)
+		if (i % 1000000 == 0)
+			zfree(&store, zalloc(&store));
+	check_print(HEAD
+	    "\n"
+	    "many:              1,        1,      0,      1,      124\n"
+	    "big:          10000000,        0,      0,      0,        0\n");
+	zdestroy(z);
+}
+
+/* Zones come and go meanwhile: each line is whole. */
+static _Atomic int stop;
+
+static void *
+come_and_go(void *arg)
+{
+	(void)arg;
+	while (atomic_load(&stop) == 0) {
+		vm_zone_t z = zinit("passing", 64, 0, 0, 0);
+
+		REQUIRE(z != NULL);
+		zfree(z, zalloc(z));
+		zdestroy(z);
+	}
+	return NULL;
+}
+
+TEST_TIME(beside_other_threads, 100)
+{
+	pthread_t t[3];
+	FILE *file = tmpfile();
+	char line[256];
+	long rows = 0;
+
+	REQUIRE(file != NULL);
+	zinit("standing", 64, 0, 0, 0);
+	for (int i = 0; i < 3; i++)
+		t[i] = thread_start(come_and_go, NULL);
+	for (int i = 0; i < 500; i++)
+		uma_vm_zone_print(fileno(file));
+	atomic_store(&stop, 1);
+	for (int i = 0; i < 3; i++)
+		thread_join(t[i]);
+	rewind(file);
+	while (fgets(line, sizeof line, file) != NULL) {
+		bool head = line[0] == '\n' || strcmp(line, &HEAD[1]) == 0;
+		bool standing = strncmp(line, "standing:         64,", 21) == 0;
+		bool passing = strncmp(line, "passing:          64,", 21) == 0;
+
+		CHECK(head || standing || passing);
+		rows += standing;
+	}
+	CHECK_EQ(rows, 500);
+	fclose(file);
+}
+
+TEST_MAIN
