@@ -12,10 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifndef UMA_EXPORT
 #if defined(__GNUC__)
-#define UMA_SEQUENCE_EXPORT __attribute__((visibility("default")))
+#define UMA_EXPORT __attribute__((visibility("default")))
 #else
-#define UMA_SEQUENCE_EXPORT
+#define UMA_EXPORT
+#endif
 #endif
 
 #define UMA_FAST_ABI 1u
@@ -34,7 +36,7 @@ struct uma_fast_abi {
 	uint32_t version;
 };
 
-UMA_SEQUENCE_EXPORT extern struct uma_fast_abi uma_fast_abi;
+UMA_EXPORT extern struct uma_fast_abi uma_fast_abi;
 
 /* The start of a zone. */
 struct uma_fast_zone {
@@ -43,7 +45,7 @@ struct uma_fast_zone {
 };
 
 /* Stops the process unless `version` is the library's. */
-UMA_SEQUENCE_EXPORT void uma_fast_check(uint32_t version);
+UMA_EXPORT void uma_fast_check(uint32_t version);
 
 #if defined(__x86_64__) && defined(__GNUC__)
 

@@ -39,10 +39,12 @@
 #error "uma.h: UMA_API: only level 2002 exists"
 #endif
 
+#ifndef UMA_EXPORT
 #if defined(__GNUC__)
 #define UMA_EXPORT __attribute__((visibility("default")))
 #else
 #define UMA_EXPORT
+#endif
 #endif
 
 #ifdef __cplusplus

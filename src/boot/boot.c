@@ -17,7 +17,8 @@
 enum { ASLEEP, WAKING, BY_HAND, RUNNING };
 
 /* Which of uma_startup() and uma_startup2() were called. */
-static _Atomic enum { HAND_NONE, HAND_FIRST, HAND_BOTH } hand;
+enum { HAND_NONE, HAND_FIRST, HAND_BOTH };
+static _Atomic int hand;
 
 /* The program itself has used zones: not only a malloc that is preloaded. */
 static _Atomic bool zones_used;

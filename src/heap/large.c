@@ -117,15 +117,26 @@ large_free(struct large *l)
 		gate_leave();
 }
 
+/*
+ * A mapping that moves must be found at its new place, whatever happens: room
+ * in the page map is held before.
+ */
 static void *
 resize_mapping(struct large *l, size_t bytes)
 {
 	size_t want = round_up(bytes, port_page_bytes());
 	bool inside;
+	void *leaf;
 	char *base;
 
 	if (want == l->bytes)
 		return l->base;
+	inside = gate_enter();
+	leaf = pagemap_hold_leaf(inside ? META_NORMAL : META_EMERGENCY);
+	if (inside)
+		gate_leave();
+	if (leaf == NULL)
+		return NULL;
 	/* The entry goes first: a mapping that moves leaves its address. */
 	pagemap_clear(l->base, GRANULE);
 	base = port_remap(l->base, l->bytes, want, GRANULE);
@@ -134,13 +145,8 @@ resize_mapping(struct large *l, size_t bytes)
 		l->base = base;
 		l->bytes = want;
 	}
-	inside = gate_enter();
-	if (!pagemap_set(
-		l->base, GRANULE, l, 0, inside ? META_NORMAL : META_EMERGENCY))
-		uma_die("memory", "none for the page map of a block that moved",
-		    "realloc");
-	if (inside)
-		gate_leave();
+	pagemap_set_held(l->base, l, &leaf);
+	pagemap_drop_leaf(leaf);
 	return base;
 }
 

@@ -3,6 +3,10 @@
 #include "keg/inner.h"
 #include "port/port.h"
 
+/* Between attempts to back part of an object. */
+#define BACK_MIN_NS UINT64_C(1000000)
+#define BACK_MAX_NS UINT64_C(64000000)
+
 /* At most this is backed at a time, beyond the item asked for. */
 #define POPULATE_MAX GRANULE
 
@@ -198,21 +202,33 @@ take_memory(struct keg *keg, int wait, uint8_t *pflag, size_t *backed)
 	return take_supply(keg, pflag, backed);
 }
 
-/*
- * Everything that can fail for a slab whose header there is.  Part of an
- * object that cannot be backed stays a slab, only not a ready one.
- */
+/* Part of an object cannot be given back: wait until it can be backed. */
+static void
+await_backing(struct keg *keg, struct slab *s, const char *item)
+{
+	uint64_t ns = BACK_MIN_NS;
+
+	while (!keg_back(keg, s, item)) {
+		port_sleep(ns);
+		if (ns < BACK_MAX_NS)
+			ns *= 2;
+	}
+}
+
+/* Everything that can fail for a slab whose header there is. */
 static bool
-furnish(struct keg *keg, struct slab *s, int wait, uint32_t limit, bool *ready)
+furnish(struct keg *keg, struct slab *s, int wait, uint32_t limit, bool ready)
 {
 	const struct slab_layout *l = &keg->layout;
 	uint8_t pflag;
 	size_t backed;
+	const char *last;
 	void *memory = take_memory(keg, wait, &pflag, &backed);
 
 	if (memory == NULL)
 		return false;
 	slab_format(s, l, keg, memory, limit, keg->raw);
+	last = s->base + l->slab_bytes - l->stride;
 	s->bin = BIN_UNLINKED;
 	s->pflag = pflag;
 	tally_set(&s->ready, backed);
@@ -220,11 +236,13 @@ furnish(struct keg *keg, struct slab *s, int wait, uint32_t limit, bool *ready)
 		give_memory(keg, memory, pflag);
 		return false;
 	}
-	if (!*ready || !keg->back ||
-	    keg_back(keg, s, s->base + l->slab_bytes - l->stride))
+	if (!ready || !keg->back)
 		return true;
-	*ready = false;
-	if (keg->object != NULL)
+	if (keg->object != NULL) {
+		await_backing(keg, s, last);
+		return true;
+	}
+	if (keg_back(keg, s, last))
 		return true;
 	leave_map(keg, s);
 	give_memory(keg, memory, pflag);
@@ -241,7 +259,7 @@ keg_make(struct keg *keg, int wait, bool ready)
 	if (limit == 0)
 		return NULL;
 	s = take_header(keg);
-	if (s != NULL && !furnish(keg, s, wait, limit, &ready)) {
+	if (s != NULL && !furnish(keg, s, wait, limit, ready)) {
 		give_header(keg, s);
 		s = NULL;
 	}

@@ -204,6 +204,7 @@ detach_idle(struct keg *keg, size_t keep) UMA_REQUIRES(&keg->lock)
 	struct slab *next;
 
 	if (keg->idle <= keep || keg->nofree || keg->frozen ||
+	    tally_get(&keg->filling) != 0 ||
 	    (keg->allocf != NULL && keg->freef == NULL))
 		return NULL;
 	/* seq_cst, pairs with take_emergency(). */

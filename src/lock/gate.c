@@ -24,6 +24,9 @@ static struct {
 /* Forks under way in the whole process. */
 static _Atomic uint32_t forks;
 
+/* Those of threads that are inside themselves: see gate_fork_prepare(). */
+static _Atomic int32_t nested_forks;
+
 static _Atomic int32_t *
 my_cell(void)
 {
@@ -116,24 +119,36 @@ inside(void)
  * Wait until nobody else is inside.  A handler that forks may have
  * interrupted its own thread inside, or in the one instruction between two
  * states, where it cannot tell whether it is counted: then it allows for one.
+ * Two that do so at once cannot wait for each other; each allows for both, and
+ * what the other was in the middle of is lost to its child.
  */
 void
 gate_fork_prepare(void)
 {
 	struct port_self *self = port_self();
-	int32_t own = self->gate == OUTSIDE ? 0 : 1;
+	bool nested = self->gate != OUTSIDE;
 
 	self->forks++;
+	if (nested)
+		atomic_fetch_add_explicit(
+		    &nested_forks, 1, memory_order_seq_cst);
 	/* seq_cst, pairs with the load in gate_enter(). */
 	atomic_fetch_add_explicit(&forks, 1, memory_order_seq_cst);
-	while (inside() > own)
+	while (inside() > (nested ? atomic_load_explicit(
+					&nested_forks, memory_order_seq_cst)
+				  : 0))
 		port_yield();
 }
 
 void
 gate_fork_parent(void)
 {
-	port_self()->forks--;
+	struct port_self *self = port_self();
+
+	self->forks--;
+	if (self->gate != OUTSIDE)
+		atomic_fetch_sub_explicit(
+		    &nested_forks, 1, memory_order_seq_cst);
 	/* release: what the forker did is seen by who enters next. */
 	atomic_fetch_sub_explicit(&forks, 1, memory_order_release);
 	port_wake(&forks, INT32_MAX);
@@ -155,5 +170,8 @@ gate_fork_child(void)
 	if (self->gate == INSIDE)
 		atomic_store_explicit(my_cell(), 1, memory_order_relaxed);
 	self->forks--;
+	atomic_store_explicit(&nested_forks,
+	    self->gate != OUTSIDE ? (int32_t)self->forks : 0,
+	    memory_order_relaxed);
 	atomic_store_explicit(&forks, self->forks, memory_order_relaxed);
 }

@@ -39,6 +39,47 @@ pagemap_hit_make(uint32_t id, size_t stride)
 	return (uint64_t)id << 32 | magic;
 }
 
+/* A leaf in reserve, for those who may not fail. */
+static pagemap_slot spare;
+
+void *
+pagemap_hold_leaf(enum meta_how how)
+{
+	/* acquire, pairs with pagemap_drop_leaf(). */
+	struct pagemap_leaf *leaf =
+	    atomic_exchange_explicit(&spare, NULL, memory_order_acquire);
+
+	return leaf != NULL ? leaf : meta_take(sizeof(*leaf), how);
+}
+
+void
+pagemap_drop_leaf(void *leaf)
+{
+	struct pagemap_leaf *none = NULL;
+
+	/* release: its zeros.  A second one is of no use. */
+	if (leaf != NULL &&
+	    !atomic_compare_exchange_strong_explicit(&spare, &none, leaf,
+		memory_order_release, memory_order_relaxed))
+		port_unmap(leaf, sizeof(struct pagemap_leaf));
+}
+
+void
+pagemap_set_held(const void *address, void *header, void **leaf)
+{
+	pagemap_slot *root = &pagemap_root[(uintptr_t)address / LEAF_SPAN];
+	struct pagemap_leaf *none = NULL;
+	struct pagemap_entry *e;
+
+	/* release: publishes the zeros. */
+	if (atomic_compare_exchange_strong_explicit(
+		root, &none, *leaf, memory_order_release, memory_order_acquire))
+		*leaf = NULL;
+	e = pagemap_look(pagemap_root, address);
+	/* relaxed: the address is published after this. */
+	atomic_store_explicit(&e->header, header, memory_order_relaxed);
+}
+
 /* The leaf of an address, made if there is none. */
 static struct pagemap_leaf *
 leaf_make(uintptr_t a, enum meta_how how)

@@ -125,6 +125,14 @@ UMA_NODISCARD bool pagemap_set(const void *address, size_t bytes, void *header,
 void pagemap_clear(const void *address, size_t bytes);
 
 /*
+ * Set the header of one granule without failing: with a leaf held for it,
+ * which is used or not, and dropped afterwards.  NULL: no memory to hold one.
+ */
+void *pagemap_hold_leaf(enum meta_how how);
+void pagemap_set_held(const void *address, void *header, void **leaf);
+void pagemap_drop_leaf(void *leaf);
+
+/*
  * The same for a page range of a private supplier.  Refuses (false) a range
  * that overlaps anything in the map.
  */

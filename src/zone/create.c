@@ -205,18 +205,6 @@ uma_zone_set_freef(uma_zone_t zone, uma_free freef)
 	zone->keg.freef = freef;
 }
 
-/* Wait for memory; an item that a bounded zone has instead goes back. */
-static void
-await_memory(struct uma_zone *zone, unsigned round, const char *function)
-{
-	void *item = zone_wait(zone, round, function);
-
-	if (item != NULL) {
-		zone_count(&zone->slow_frees, 1);
-		keg_return(&zone->keg, &item, 1, function);
-	}
-}
-
 /* See uma.h. */
 void
 uma_prealloc(uma_zone_t zone, int itemcnt)
@@ -228,12 +216,14 @@ uma_prealloc(uma_zone_t zone, int itemcnt)
 	if (itemcnt < 0)
 		uma_crime(__func__, "negative item count", NULL, zone->name);
 	slabs = div_up((size_t)itemcnt, keg->layout.items);
+	tally_add(&keg->filling, 1);
 	for (unsigned round = 0; slabs != 0 && !keg_is_complete(keg);) {
 		if (keg_prealloc(keg, M_WAITOK))
 			slabs--;
 		else if (!keg_is_complete(keg))
-			await_memory(zone, round++, __func__);
+			zone_pause(zone, round++, __func__);
 	}
 	if ((zone->flags & UMA_ZONE_STATIC) != 0)
 		keg->frozen = true;
+	tally_add(&keg->filling, (size_t)-1);
 }

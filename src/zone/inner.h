@@ -79,6 +79,8 @@ void zone_open(struct uma_zone *zone, struct closer *me);
 
 /* Give an item to the longest waiter.  False: nobody waits. */
 bool zone_hand_over(struct uma_zone *zone, void *item);
+/* Wait for memory, longer from round to round; say so now and then. */
+void zone_pause(struct uma_zone *zone, unsigned round, const char *function);
 /* Wait for an item or for memory.  NULL: try again. */
 void *zone_wait(struct uma_zone *zone, unsigned round, const char *function);
 /* An exhausted zone that cannot grow: look into all caches. */

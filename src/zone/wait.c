@@ -154,27 +154,32 @@ wait_bounded(struct uma_zone *zone)
 	return item;
 }
 
+void
+zone_pause(struct uma_zone *zone, unsigned round, const char *function)
+{
+	uint64_t ns = SLEEP_MIN_NS << (round < 6 ? round : 6);
+	char line[160];
+	struct text t = { line, line + sizeof(line) };
+
+	zone_reclaim_all(ZONE_RECLAIM_QUIET);
+	port_sleep(ns < SLEEP_MAX_NS ? ns : SLEEP_MAX_NS);
+	if (round % TELL_ROUNDS != TELL_ROUNDS - 1)
+		return;
+	text_put(&t, "uma: ");
+	text_put(&t, function);
+	text_put(&t, ": still waiting for memory: zone \"");
+	text_put(&t, zone->name);
+	text_put(&t, "\"\n");
+	port_print(line, (size_t)(t.at - line));
+}
+
 void *
 zone_wait(struct uma_zone *zone, unsigned round, const char *function)
 {
-	uint64_t ns = SLEEP_MIN_NS << (round < 6 ? round : 6);
-
 	zone_count(&zone->sleeps, 1);
 	if (is_bounded(zone))
 		return wait_bounded(zone);
-	zone_reclaim_all(ZONE_RECLAIM_QUIET);
-	port_sleep(ns < SLEEP_MAX_NS ? ns : SLEEP_MAX_NS);
-	if (round % TELL_ROUNDS == TELL_ROUNDS - 1) {
-		char line[160];
-		struct text t = { line, line + sizeof(line) };
-
-		text_put(&t, "uma: ");
-		text_put(&t, function);
-		text_put(&t, ": still waiting for memory: zone \"");
-		text_put(&t, zone->name);
-		text_put(&t, "\"\n");
-		port_print(line, (size_t)(t.at - line));
-	}
+	zone_pause(zone, round, function);
 	return NULL;
 }
 

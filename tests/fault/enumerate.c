@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * enumerate - every request to the system refused, one after the other
+ *
+ * A run is a process: the scenario with something refused, its end with
+ * nothing refused, and the whole scenario once more, in which then nothing may
+ * fail.  The core and the port are linked in, with wrappers between them.
+ */
+#include "harness.h"
+
+#include <sys/mman.h>
+#include <uma/stats.h>
+#include <uma/uma.h>
+
+#include "fault/request.h"
+#include "fault/scenario.h"
+#include "heap/heap.h"
+#include "model/hostile.h"
+#include "model/stamp.h"
+
+enum {
+	RUN_SECONDS = 20,
+	PAIRS = 1000,
+	REPEATS = 12,
+	SETTLED = 6,
+	SHORTAGE = 9,
+	PROBE_BYTES = 30 << 20
+};
+
+struct run {
+	unsigned plan[REQUEST_PLANS];
+	unsigned from;
+	unsigned to;
+};
+
+/* Shared with the child. */
+static struct report {
+	unsigned points;
+	unsigned refused;
+	char last[REQUEST_NAME_BYTES];
+	char why[WHY_BYTES];
+} * report;
+
+/* Zones that the library has of its own: none while it sleeps. */
+static uint64_t
+own_zones(void)
+{
+	struct uma_stats all = { .struct_bytes = sizeof all };
+
+	uma_stats(&all);
+	return all.zones;
+}
+
+static void
+complain(const char *why)
+{
+	snprintf(report->why, sizeof report->why, "%s", why);
+	_exit(1);
+}
+
+static void
+be_run(const struct run *run)
+{
+	const struct rlimit no_core = { 0, 0 };
+	uint64_t zones;
+
+	setrlimit(RLIMIT_CORE, &no_core);
+	alarm(RUN_SECONDS);
+	scenario_why = report->why;
+	request_log.last = report->last;
+	memcpy(request_log.plan, run->plan, sizeof request_log.plan);
+	request_log.from = run->from;
+	request_log.to = run->to;
+	/* Who waits needs an end of the shortage. */
+	scenario_use(run->from == 0 || run->to != 0);
+	report->points = request_log.count;
+	report->refused = request_log.refused;
+	if (request_log.last != NULL)
+		snprintf(
+		    report->last, sizeof report->last, "%s", request_log.last);
+	memset(request_log.plan, 0, sizeof request_log.plan);
+	request_log.from = 0;
+	scenario_end();
+	zones = own_zones();
+	request_log.refused = 0;
+	scenario_use(true);
+	scenario_end();
+	if (zones != 0 && own_zones() != zones)
+		complain("a zone is left");
+	if (own_zones() == 0)
+		complain("the library never woke");
+	_exit(0);
+}
+
+/* Whether all was well. */
+static bool
+watch(const struct run *run)
+{
+	int status = 0;
+	pid_t child;
+
+	memset(report, 0, sizeof *report);
+	fflush(NULL);
+	child = fork();
+	REQUIRE(child >= 0);
+	if (child == 0)
+		be_run(run);
+	REQUIRE(waitpid(child, &status, 0) == child);
+	if (status == 0)
+		return true;
+	if (WIFSIGNALED(status))
+		harness_say("#   %s\n", strsignal(WTERMSIG(status)));
+	harness_say("#   refused %u and %u, or all from %u on (%s): %s\n",
+	    run->plan[0], run->plan[1], run->from, report->last, report->why);
+	return false;
+}
+
+/* How many requests there are when nothing is refused. */
+static unsigned
+count_points(void)
+{
+	const struct run none = { { 0 }, 0, 0 };
+
+	report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(report != MAP_FAILED);
+	REQUIRE(watch(&none));
+	REQUIRE(report->refused == 0);
+	REQUIRE(report->points > 50);
+	return report->points;
+}
+
+TEST_TIME(each_once, 300)
+{
+	unsigned points;
+	unsigned bad = 0;
+
+	if (hostile_build())
+		SKIP("memory is refused without a request");
+	points = count_points();
+	for (unsigned n = 1; n <= points; n++) {
+		const struct run run = { { n }, 0, 0 };
+
+		bad += !watch(&run);
+		CHECK(report->refused == 1 || bad != 0);
+	}
+	harness_say("# %u fault points, %u runs\n", points, points);
+	CHECK_EQ(bad, 0);
+}
+
+TEST_TIME(all_from_each_on, 300)
+{
+	unsigned points;
+	unsigned bad = 0;
+
+	if (hostile_build())
+		SKIP("memory is refused without a request");
+	points = count_points();
+	for (unsigned n = 1; n <= points; n++) {
+		const struct run run = { { 0 }, n, 0 };
+
+		bad += !watch(&run);
+	}
+	harness_say("# %u fault points, %u runs\n", points, points);
+	CHECK_EQ(bad, 0);
+}
+
+/* A shortage that ends while a call waits for its end. */
+TEST_TIME(some_from_each_on, 300)
+{
+	unsigned points;
+	unsigned bad = 0;
+
+	if (hostile_build())
+		SKIP("memory is refused without a request");
+	points = count_points();
+	for (unsigned n = 1; n <= points; n++) {
+		const struct run run = { { 0 }, n, n + SHORTAGE };
+
+		bad += !watch(&run);
+	}
+	harness_say("# %u fault points, %u runs\n", points, points);
+	CHECK_EQ(bad, 0);
+}
+
+TEST_TIME(random_pairs, 300)
+{
+	unsigned points;
+	const char *wanted = getenv("FAULT_PAIRS");
+	unsigned pairs =
+	    wanted == NULL ? PAIRS : (unsigned)strtoul(wanted, NULL, 10);
+	uint64_t seed = 1;
+	unsigned bad = 0;
+
+	if (hostile_build())
+		SKIP("memory is refused without a request");
+	points = count_points();
+	for (unsigned i = 0; i < pairs; i++) {
+		unsigned n = 1 + stamp_below(&seed, points);
+		/* Near each other more often than not. */
+		unsigned after = stamp_below(&seed, 2) != 0 ? 8 : points;
+		const struct run run = {
+			{ n, n + 1 + stamp_below(&seed, after) }, 0, 0
+		};
+
+		bad += !watch(&run);
+	}
+	harness_say("# %u fault points, %u runs\n", points, pairs);
+	CHECK_EQ(bad, 0);
+}
+
+/* The lowest descriptor that is not in use. */
+static int
+next_descriptor(void)
+{
+	int fd = dup(STDOUT_FILENO);
+
+	close(fd);
+	return fd;
+}
+
+/*
+ * Where memory for a block is found when nothing else is in use.  The lowest
+ * addresses that are free come first, so what is lost pushes it upward.
+ */
+static uintptr_t
+first_free_place(void)
+{
+	void *block = uma_heap_alloc(PROBE_BYTES, HEAP_RAW);
+	uintptr_t place = (uintptr_t)block;
+
+	uma_heap_free(block, "free");
+	return place;
+}
+
+/* The same request refused in every life of a process: nothing piles up. */
+static void
+repeat(unsigned n)
+{
+	struct uma_stats all = { .struct_bytes = sizeof all };
+	uint64_t settled = 0;
+	uintptr_t place = 0;
+	long pages = 0;
+	int descriptor = next_descriptor();
+
+	scenario_why = report->why;
+	request_log.last = report->last;
+	alarm(RUN_SECONDS);
+	for (int life = 0; life < REPEATS; life++) {
+		request_log.count = 0;
+		request_log.plan[0] = n;
+		scenario_use(true);
+		report->points = request_log.count;
+		request_log.plan[0] = 0;
+		scenario_end();
+		uma_reclaim();
+		uma_stats(&all);
+		if (life == SETTLED) {
+			settled = all.meta_bytes;
+			pages = request_log.pages;
+			place = first_free_place();
+		}
+	}
+	if (all.meta_bytes > settled)
+		complain("structures pile up");
+	if (request_log.pages > pages)
+		complain("addresses pile up");
+	if (first_free_place() > place)
+		complain("lost memory piles up");
+	if (next_descriptor() != descriptor)
+		complain("descriptors pile up");
+	_exit(0);
+}
+
+TEST_TIME(nothing_piles_up, 300)
+{
+	unsigned points;
+	unsigned bad = 0;
+	unsigned n;
+
+	if (hostile_build())
+		SKIP("memory is refused without a request");
+	points = count_points();
+	/* Later lives need fewer requests: the last run tells how many. */
+	for (n = 1; n <= points; n++) {
+		int status = 0;
+		pid_t child = fork();
+
+		REQUIRE(child >= 0);
+		if (child == 0)
+			repeat(n);
+		REQUIRE(waitpid(child, &status, 0) == child);
+		if (status != 0)
+			harness_say("#   refused %u (%s): %s\n", n,
+			    report->last, report->why);
+		bad += status != 0;
+		points = report->points;
+	}
+	harness_say("# %u fault points, %u runs\n", n - 1, (n - 1) * REPEATS);
+	CHECK_EQ(bad, 0);
+}
+
+TEST_MAIN

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cell.h - one cell: a call, an instruction to stop at, an action
+ */
+#ifndef TESTS_RSEQ_CELL_H
+#define TESTS_RSEQ_CELL_H
+
+#include "force.h"
+#include "sections.h"
+
+#include <sched.h>
+
+extern struct shared *sh;
+
+extern const char *const scenario_names[SCENARIOS];
+extern const char *const action_names[ACTIONS];
+
+/* Where the worker runs, and where migration takes it. */
+extern cpu_set_t home, away;
+
+/* The cell under way. */
+struct cell {
+	enum scenario scenario;
+	enum action action;
+	const struct section *section;
+	const struct section *first; /* committed before it, or NULL */
+	uintptr_t record;
+	int stop;
+	bool done; /* the call has returned */
+};
+extern struct cell cell;
+
+/* BY_CHANCE: aborted outside a section, again and again. */
+enum result { GOOD, BAD, BY_CHANCE, NOT_THERE };
+
+/* The worker stands in phase SETTLED before and after. */
+enum result cell_run(void);
+
+/* Scenarios whose section is the second in which the call commits. */
+bool cell_is_second(void);
+
+/* Run to a checkpoint of the worker, which must be this one. */
+void cell_await(enum phase phase, int signo);
+
+/* Say what is wrong with the cell.  Returns false. */
+bool cell_complain(const char *what);
+
+#endif /* TESTS_RSEQ_CELL_H */

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * force - stop a thread at every instruction of every restartable section
+ *
+ * usage: rseq_force WORKER [--all]
+ *
+ * For each call under test, each instruction on its way through the section
+ * that it commits in, and each action:
+ *
+ *	stop there by a breakpoint; note the record; act; go on
+ *	check that the section was aborted, exactly if it was stopped inside
+ *	check that the aborted attempt changed nothing
+ *	let the call end; count, free and destroy everything (see worker.c)
+ *
+ * A stop is a reschedule, so the kernel must abort what it finds inside a
+ * section.  Outside, an abort can only come by chance, from another reschedule
+ * further on: then the cell is run again.
+ */
+#define _GNU_SOURCE
+#include "cell.h"
+#include "trace.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define SECTIONS_MAX 64
+#define ALL_ROUNDS   50
+
+static struct section sections[SECTIONS_MAX];
+static bool reached[SECTIONS_MAX][STOPS_MAX];
+static int section_count;
+static bool can_migrate;
+static int tests, failures;
+
+/* ---- all of them ---- */
+
+static void
+report(int good, int all)
+{
+	bool ok = good == all && all > 0;
+
+	tests++;
+	failures += !ok;
+	printf("%s %d - %s | %s | %s: %d of %d\n", ok ? "ok" : "not ok", tests,
+	    scenario_names[cell.scenario], cell.section->function,
+	    action_names[cell.action], good, all);
+	fflush(stdout);
+}
+
+static void
+run_action(int rounds)
+{
+	int good = 0;
+	int all = 0;
+
+	for (int round = 0; round < rounds; round++) {
+		for (cell.stop = 0; cell.stop < cell.section->stops;
+		     cell.stop++) {
+			enum result result = cell_run();
+
+			all += result != NOT_THERE;
+			reached[cell.section - sections][cell.stop] |=
+			    result != NOT_THERE;
+			good += result == GOOD;
+		}
+	}
+	report(good, all);
+}
+
+/* Run on to the next commit, wherever it is. */
+static const struct section *
+next_commit(void)
+{
+	const struct section *found = NULL;
+	uintptr_t where;
+
+	for (int i = 0; i < section_count; i++)
+		if (sections[i].commits)
+			trace_plant(sections[i].stop[sections[i].stops - 2]);
+	where = trace_run(0);
+	if (where == 0)
+		trace_die("%s: commits nowhere", scenario_names[cell.scenario]);
+	for (int i = 0; i < section_count; i++)
+		if (sections[i].stop[sections[i].stops - 2] == where)
+			found = &sections[i];
+	cell.record = trace_register(found->record_register);
+	return found;
+}
+
+/*
+ * Find where the call commits, and in which record.  To see its second commit
+ * the first must not be stopped in: it would be aborted.
+ */
+static void
+discover(void)
+{
+	sh->scenario = cell.scenario;
+	cell.first = NULL;
+	cell_await(READY, 0);
+	cell.section = next_commit();
+	cell_await(DONE, 0);
+	cell_await(SETTLED, 0);
+	if (!cell_is_second())
+		return;
+	cell.first = cell.section;
+	cell_await(READY, 0);
+	trace_plant(cell.first->end);
+	if (trace_run(0) != cell.first->end)
+		trace_die("%s: no end", scenario_names[cell.scenario]);
+	cell.section = next_commit();
+	cell_await(DONE, 0);
+	cell_await(SETTLED, 0);
+}
+
+/* zalloc()'s in a zone with a limit, reached only from a handler in a miss. */
+static bool
+is_out_of_reach(int i)
+{
+	bool twin = false;
+
+	for (int k = 0; k < section_count; k++)
+		twin = twin || (k != i && reached[k][0] &&
+				   strcmp(sections[k].function,
+				       sections[i].function) == 0);
+	return strcmp(sections[i].function, "take_limited") == 0 ||
+	       (twin && strcmp(sections[i].function, "alloc_slow") == 0);
+}
+
+/* Every instruction of every section was stopped at in some scenario. */
+static void
+check_coverage(void)
+{
+	int missed = 0;
+
+	for (int i = 0; i < section_count; i++) {
+		const struct section *s = &sections[i];
+
+		if (!s->commits) {
+			printf("# %s commits nothing: not run\n", s->function);
+			continue;
+		}
+		if (!reached[i][0] && is_out_of_reach(i)) {
+			printf("# zalloc's %s: not run\n", s->function);
+			continue;
+		}
+		for (int k = 0; k < s->stops; k++) {
+			if (reached[i][k])
+				continue;
+			missed++;
+			printf("# never reached: %s%+ld\n", s->function,
+			    (long)(s->stop[k] - s->start));
+		}
+	}
+	tests++;
+	failures += missed != 0;
+	printf("%s %d - every instruction of every section\n",
+	    missed == 0 ? "ok" : "not ok", tests);
+}
+
+static void
+read_libraries(void)
+{
+	static const char *const names[] = { "/libuma.so.",
+		"/libuma_malloc.so." };
+
+	for (int i = 0; i < 2; i++) {
+		int n = sections_read(traced, names[i],
+		    sections + section_count, SECTIONS_MAX - section_count);
+
+		if (n <= 0)
+			trace_die("cannot read the sections of %s", names[i]);
+		section_count += n;
+	}
+	printf("# %d sections\n", section_count);
+}
+
+/* The first CPU we may use is the worker's; the second is for migration. */
+static int
+choose_cpus(void)
+{
+	cpu_set_t all;
+	int first = -1;
+
+	if (sched_getaffinity(0, sizeof all, &all) != 0)
+		trace_die("no CPUs");
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET((size_t)cpu, &all))
+			continue;
+		if (first < 0) {
+			first = cpu;
+			CPU_SET((size_t)cpu, &home);
+		} else if (!can_migrate) {
+			can_migrate = true;
+			CPU_SET((size_t)cpu, &away);
+		}
+	}
+	return first;
+}
+
+static void
+start_worker(char *worker)
+{
+	char fd_text[16], cpu_text[16];
+	char *argv[] = { worker, fd_text, cpu_text, NULL };
+	int fd = memfd_create("force", 0);
+
+	if (fd < 0 || ftruncate(fd, sizeof *sh) != 0)
+		trace_die("no shared memory");
+	sh = mmap(NULL, sizeof *sh, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (sh == MAP_FAILED || sem_init(&sh->go, 1, 0) != 0 ||
+	    sem_init(&sh->started, 1, 0) != 0 || sem_init(&sh->done, 1, 0) != 0)
+		trace_die("no shared memory");
+	snprintf(fd_text, sizeof fd_text, "%d", fd);
+	snprintf(cpu_text, sizeof cpu_text, "%d", choose_cpus());
+	trace_start(argv);
+	cell_await(SETTLED, 0);
+}
+
+static void
+too_late(int signo)
+{
+	(void)signo;
+	cell_complain("no end");
+	trace_die("hangs");
+}
+
+int
+main(int argc, char **argv)
+{
+	bool all = argc == 3 && strcmp(argv[2], "--all") == 0;
+
+	if (argc < 2 || argc > 3 || (argc == 3 && !all)) {
+		fprintf(stderr, "usage: rseq_force WORKER [--all]\n");
+		return 2;
+	}
+	signal(SIGALRM, too_late);
+	start_worker(argv[1]);
+	read_libraries();
+	for (int s = 0; s < SCENARIOS; s++) {
+		cell.scenario = (enum scenario)s;
+		cell.action = NOTHING;
+		discover();
+		for (int a = 0; a < ACTIONS; a++) {
+			cell.action = (enum action)a;
+			if (a == MIGRATE && !can_migrate)
+				continue;
+			run_action(all ? ALL_ROUNDS : 1);
+		}
+	}
+	check_coverage();
+	printf("1..%d\n", tests);
+	return failures != 0;
+}
