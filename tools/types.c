@@ -64,7 +64,7 @@ parse_type(char *line, struct type *type)
 
 	memset(type, 0, sizeof *type);
 	type->name = behind(line, " name ");
-	if (type->name == NULL || *type->name == '\0')
+	if (type->name == NULL)
 		return false;
 	type->name[-(ptrdiff_t)strlen(" name ")] = '\0';
 	sizes = behind(line, " sizes ");

@@ -13,7 +13,9 @@
  * line.  On other machines than x86-64 these are the plain calls.
  *
  * Context:  as the plain calls; safe in code that is dlclosed.
- * Cost:     19 instructions and 19, one written line each, none locked.
+ * Cost:     some twenty instructions each, one written line, none locked.
+ *
+ * The zone must not be NULL.
  */
 #ifndef UMA_FAST_H
 #define UMA_FAST_H

@@ -110,7 +110,8 @@ UMA_EXPORT int uma_vm_zinitna(vm_zone_t z, struct vm_object *object,
  * back.  uma_vm_zinitna() on the same structure lets the zone grow.
  *
  * Needs:    item aligned to 8 if the zone's users need that; size >= 1;
- *           nitems >= 0.  `name` stays valid.
+ *           nitems >= 0.  `name` stays valid, and so does *z: for good, as
+ *           a boot zone is never destroyed.
  * Context:  before everything else, uma_startup() too, as long as there are
  *           at most 16384 items in such zones.  Not from a signal handler.
  * FreeBSD:  zbootinit, 1997 to 2002; _zbootinit in the first revision.
@@ -140,7 +141,8 @@ UMA_EXPORT void uma_vm_zdestroy(vm_zone_t z);
  *           next, but free boot items come first.
  * Context:  thread-safe; also from a signal handler, whatever it interrupted.
  *           A handler that interrupted an allocation of its own thread may
- *           see NULL below the limit: four items are kept for such cases.
+ *           see NULL below the limit: up to four items are kept for such
+ *           cases, as long as allocations find some to spare.
  * FreeBSD:  zalloc and zalloci: here one function serves both.
  */
 UMA_EXPORT void *uma_vm_zalloc(vm_zone_t z);

@@ -229,6 +229,33 @@ is_in(const struct keg *keg, const struct slab *s, const void *address)
 	return (uintptr_t)address - (uintptr_t)s->base < keg->layout.slab_bytes;
 }
 
+/*
+ * The slab of an item that comes back.  Inlined frees look at nothing, so what
+ * comes here may still be anything: die of what is not this keg's.
+ */
+static struct slab *
+slab_for(struct keg *keg, void *item, const char *function)
+{
+	struct slab *s = pagemap_find(item);
+
+	if (s == NULL || s->kind != PAGEMAP_SLAB)
+		uma_crime(function, "foreign pointer", item, keg->name);
+	if (s->keg != keg)
+		uma_crime(function, "item of another zone", item, keg->name);
+	return s;
+}
+
+static void
+give_item(struct keg *keg, struct slab *s, void *item, const char *function)
+{
+	uint32_t i = slab_index(s, &keg->layout, item);
+
+	if (i >= s->limit)
+		uma_crime(function, "pointer into an item", item, keg->name);
+	if (!slab_give(s, i))
+		uma_crime(function, "double free", item, keg->name);
+}
+
 /* Neighbours in a bucket often are neighbours in a slab. */
 struct slab *
 keg_give(struct keg *keg, void **items, size_t count, const char *function)
@@ -246,13 +273,11 @@ keg_give(struct keg *keg, void **items, size_t count, const char *function)
 		if (s == NULL || !is_in(keg, s, items[n])) {
 			if (s != NULL)
 				keg_rebin(keg, s);
-			s = pagemap_find(items[n]);
-			UMA_ASSERT(s->keg == keg);
+			s = slab_for(keg, items[n], function);
 			if (s->bin == BIN_UNLINKED)
 				keg_adopt(keg, s);
 		}
-		if (!slab_give(s, slab_index(s, &keg->layout, items[n])))
-			uma_crime(function, "double free", items[n], keg->name);
+		give_item(keg, s, items[n], function);
 	}
 	if (s != NULL)
 		keg_rebin(keg, s);
@@ -265,9 +290,12 @@ keg_give(struct keg *keg, void **items, size_t count, const char *function)
 void
 keg_give_late(struct keg *keg, void *item)
 {
-	struct slab *s = pagemap_find(item);
+	struct slab *s = slab_for(keg, item, keg->free_name);
 	uint32_t i = slab_index(s, &keg->layout, item);
 
+	if (i >= s->limit)
+		uma_crime(
+		    keg->free_name, "pointer into an item", item, keg->name);
 	/* seq_cst, pairs with slab_is_idle(): the item is not free yet. */
 	atomic_fetch_add_explicit(&s->pins, 1, memory_order_seq_cst);
 	/* release, pairs with slab_merge(): what was done to the item. */

@@ -80,7 +80,9 @@ tag_bytes(void)
 
 /* `bytes` is all that the heap says may be used. */
 void tag_set(void *block, size_t bytes, const struct ledger *l);
-/* Die if the block is none of this type's, and mark it free. */
+/* Die if the block is none of this type's; tag_take() also marks it free. */
+void tag_check(void *block, size_t bytes, const struct ledger *l,
+    const char *type_name, const char *function);
 void tag_take(void *block, size_t bytes, const struct ledger *l,
     const char *type_name, const char *function);
 

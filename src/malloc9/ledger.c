@@ -188,17 +188,22 @@ add_up(struct ledger *l, struct uma_malloc_stats *out)
 	uintptr_t records =
 	    atomic_load_explicit(&l->records, memory_order_acquire);
 
-	/* Frees first: a block on its way is then out rather than below 0. */
-	out->frees = get(&l->events[PERCPU_OUT]);
-	out->free_bytes = get(&l->bytes[PERCPU_OUT]);
-	out->allocs = get(&l->events[PERCPU_IN]);
-	out->alloc_bytes = get(&l->bytes[PERCPU_IN]);
+	/*
+	 * What came in first, then what went out: blocks that come and go
+	 * meanwhile make the difference too small, never too large.  acquire:
+	 * in this order.
+	 */
+	out->allocs =
+	    atomic_load_explicit(&l->events[PERCPU_IN], memory_order_acquire);
+	out->alloc_bytes =
+	    atomic_load_explicit(&l->bytes[PERCPU_IN], memory_order_acquire);
 	if (records != 0) {
 		percpu_sum(records, &sum);
 		atomic_store_explicit(&l->cpus, sum.cpus, memory_order_relaxed);
 	}
-	out->frees += sum.events[PERCPU_OUT];
-	out->free_bytes += sum.units[PERCPU_OUT] * UNIT_BYTES;
+	out->frees = get(&l->events[PERCPU_OUT]) + sum.events[PERCPU_OUT];
+	out->free_bytes =
+	    get(&l->bytes[PERCPU_OUT]) + sum.units[PERCPU_OUT] * UNIT_BYTES;
 	out->allocs += sum.events[PERCPU_IN];
 	out->alloc_bytes += sum.units[PERCPU_IN] * UNIT_BYTES;
 	out->in_use = out->allocs - min_size(out->allocs, out->frees);

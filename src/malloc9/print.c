@@ -45,7 +45,8 @@ put_name(struct text *t, const char *name, size_t width)
 		length++;
 	for (; length < width; length++)
 		text_put(t, " ");
-	text_put(t, name);
+	for (; *name != '\0' && t->at < t->end; name++)
+		*t->at++ = *name < ' ' || *name > '~' ? '?' : *name;
 }
 
 static void

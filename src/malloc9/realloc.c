@@ -75,8 +75,12 @@ resize_by_copy(void *block, const struct request *r)
 	void *now;
 
 	was -= min_size(was, tag_bytes());
-	if (r->bytes <= was && (r->bytes > was / 2 || was <= 16))
+	if (r->bytes <= was && (r->bytes > was / 2 || was <= 16)) {
+		tag_check(block, uma_heap_usable(block, r->function),
+		    type_ledger(r->type, r->function), r->type->ks_shortdesc,
+		    r->function);
 		return block;
+	}
 	now = request_fill(r);
 	if (now == NULL)
 		return NULL;

@@ -2,8 +2,9 @@
 /*
  * Debug mode: the last word of a block says whose it is.
  *
- * It is the ledger's address mixed with the block's, so that a copy of one
- * block's bytes in another does not pass.
+ * It is the ledger's address and life mixed with the block's address, so that
+ * neither a copy of one block's bytes in another passes, nor a block that
+ * outlived its type.
  */
 #include "malloc9/inner.h"
 
@@ -13,7 +14,10 @@
 static uint64_t
 tag_of(const void *block, const struct ledger *l)
 {
-	return ((uintptr_t)l ^ (uintptr_t)block >> 4) * TAG_MIX;
+	/* relaxed: the block is of the life that it was made in. */
+	uint64_t life = atomic_load_explicit(&l->life, memory_order_relaxed);
+
+	return ((uintptr_t)l ^ (uintptr_t)block >> 4 ^ life << 48) * TAG_MIX;
 }
 
 /* The word may be where the block ends unaligned to no more than a byte. */
@@ -59,12 +63,12 @@ die_of(const struct ledger *owner, const void *block, const char *type_name,
 	uma_crime(function, rule, block, type_name);
 }
 
-void
-tag_take(void *block, size_t bytes, const struct ledger *l,
-    const char *type_name, const char *function)
+/* The end of a block of this type that is not free; or die. */
+static char *
+check(void *block, size_t bytes, const struct ledger *l, const char *type_name,
+    const char *function)
 {
 	char *at = place(block, bytes);
-	const uint64_t mark = TAG_FREE;
 	uint64_t tag;
 
 	__builtin_memcpy(&tag, at, sizeof(tag));
@@ -72,5 +76,22 @@ tag_take(void *block, size_t bytes, const struct ledger *l,
 		uma_crime(function, "double free", block, type_name);
 	if (l == NULL || tag != tag_of(block, l))
 		die_of(owner_of(block, tag), block, type_name, function);
-	__builtin_memcpy(at, &mark, sizeof(mark));
+	return at;
+}
+
+void
+tag_check(void *block, size_t bytes, const struct ledger *l,
+    const char *type_name, const char *function)
+{
+	(void)check(block, bytes, l, type_name, function);
+}
+
+void
+tag_take(void *block, size_t bytes, const struct ledger *l,
+    const char *type_name, const char *function)
+{
+	const uint64_t mark = TAG_FREE;
+
+	__builtin_memcpy(
+	    check(block, bytes, l, type_name, function), &mark, sizeof(mark));
 }

@@ -88,8 +88,9 @@ insert(struct malloc_type *type)
 	malloc9_unlock();
 }
 
+/* Off the list; `known` to calls with its blocks all the same, or not. */
 static void
-take_out(struct malloc_type *type)
+take_out(struct malloc_type *type, bool known)
 {
 	malloc9_lock();
 	if (type->ks_prev != NULL)
@@ -102,7 +103,8 @@ take_out(struct malloc_type *type)
 		last = type->ks_prev;
 	type->ks_next = NULL;
 	type->ks_prev = NULL;
-	type->ks_state = 0;
+	if (!known)
+		type->ks_state = 0;
 	malloc9_unlock();
 }
 
@@ -228,9 +230,11 @@ uma_malloc_uninit(void *data)
 	if (l != NULL && ledger_read(l, &s) &&
 	    (s.in_use != 0 || s.in_use_bytes != 0) && (!stays || malloc9_debug))
 		tell_leak(&s);
+	/* At exit later destructors may still use it, but its memory may go. */
+	if (first == type || type->ks_prev != NULL)
+		take_out(type, stays);
 	if (stays)
 		return;
-	take_out(type);
 	type->ks_classes = 0;
 	type->ks_counters = 0;
 	type->ks_ledger = NULL;
@@ -253,7 +257,6 @@ type_ledger(struct malloc_type *type, const char *function)
 	/* Only who is awake knows of debug mode. */
 	if (!heap_wake())
 		return NULL;
-	watch_exit();
 	l = ledger_make(type->ks_shortdesc);
 	if (l == NULL)
 		return NULL;

@@ -179,16 +179,17 @@ add_counter(struct counters *c, enum percpu_way way, struct percpu_sum *sum)
 	sum->units[way] += units;
 }
 
+/* All that came in first: what is on its way then counts as gone. */
 void
 percpu_sum(uintptr_t records, struct percpu_sum *out)
 {
 	*out = (struct percpu_sum){ 0 };
 	for (unsigned cpu = percpu_next(records, 0); cpu < percpu_slots();
 	     cpu = percpu_next(records, cpu + 1)) {
-		struct counters *c = record(records, cpu);
-
-		add_counter(c, PERCPU_IN, out);
-		add_counter(c, PERCPU_OUT, out);
+		add_counter(record(records, cpu), PERCPU_IN, out);
 		out->cpus++;
 	}
+	for (unsigned cpu = percpu_next(records, 0); cpu < percpu_slots();
+	     cpu = percpu_next(records, cpu + 1))
+		add_counter(record(records, cpu), PERCPU_OUT, out);
 }

@@ -25,8 +25,8 @@ zone_scatter(struct uma_zone *zone, struct bucket *list)
 
 		next = b->next;
 		if (b->count != 0)
-			more = keg_give(
-			    &zone->keg, b->slots, b->count, "uma_zfree");
+			more = keg_give(&zone->keg, b->slots, b->count,
+			    zone->keg.free_name);
 		while (*end != NULL)
 			end = &(*end)->next;
 		*end = idle;

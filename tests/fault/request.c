@@ -72,17 +72,23 @@ refuse(const char *name)
 	return yes;
 }
 
+/* The port's own steps on the way are counted as a whole. */
+static bool nested;
+
 static void
 count_pages(const void *got, size_t bytes)
 {
-	if (got != NULL)
+	if (got != NULL && !nested)
 		request_log.pages += (long)(bytes / port_page_bytes());
 }
 
 void *
 __wrap_port_reserve(size_t bytes, size_t align)
 {
-	void *got = refuse(__func__) ? NULL : __real_port_reserve(bytes, align);
+	void *got = NULL;
+
+	if (!refuse(__func__) && !request_log.no_more)
+		got = __real_port_reserve(bytes, align);
 
 	count_pages(got, bytes);
 	return got;
@@ -115,17 +121,21 @@ __wrap_port_zeros(size_t bytes, size_t align)
 void
 __wrap_port_unmap(void *addr, size_t bytes)
 {
-	request_log.pages -= (long)(bytes / port_page_bytes());
+	if (!nested)
+		request_log.pages -= (long)(bytes / port_page_bytes());
 	__real_port_unmap(addr, bytes);
 }
 
 void *
 __wrap_port_remap(void *addr, size_t old_bytes, size_t bytes, size_t align)
 {
-	void *got = refuse(__func__)
-			? NULL
-			: __real_port_remap(addr, old_bytes, bytes, align);
+	void *got = NULL;
 
+	if (refuse(__func__))
+		return NULL;
+	nested = true;
+	got = __real_port_remap(addr, old_bytes, bytes, align);
+	nested = false;
 	if (got != NULL)
 		request_log.pages += (long)(bytes / port_page_bytes()) -
 				     (long)(old_bytes / port_page_bytes());
@@ -166,10 +176,13 @@ __wrap_port_object_hold(int fd, uint64_t offset, size_t bytes)
 void *
 __wrap_port_object_map(int fd, uint64_t offset, size_t bytes, size_t align)
 {
-	void *got = refuse(__func__)
-			? NULL
-			: __real_port_object_map(fd, offset, bytes, align);
+	void *got;
 
+	if (refuse(__func__))
+		return NULL;
+	nested = true;
+	got = __real_port_object_map(fd, offset, bytes, align);
+	nested = false;
 	count_pages(got, bytes);
 	if (got != NULL) {
 		unsigned i = object_count++ % REQUEST_OBJECTS;

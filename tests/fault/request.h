@@ -19,6 +19,7 @@ struct request_log {
 	unsigned plan[REQUEST_PLANS]; /* numbers to refuse; 0: none */
 	unsigned from;                /* all from this number on; 0: none */
 	unsigned to;                  /* ... up to this one; 0: no end */
+	bool no_more;                 /* reserve no addresses */
 	char *last; /* gets the name of what was refused last */
 	long pages; /* that the library has from the system */
 };
