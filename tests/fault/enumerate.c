@@ -24,8 +24,8 @@ enum {
 	REPEATS = 8,
 	SETTLED = 3,
 	SHORTAGE = 9,
-	PROBE_BYTES = 1 << 20,
-	PROBES = 1000
+	PROBE_BYTES = 65536,
+	PROBES = 8192
 };
 
 struct run {
