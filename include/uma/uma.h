@@ -143,8 +143,9 @@ UMA_EXPORT int uma_zdestroy(uma_zone_t zone, int wait);
  * Flags:    M_NOWAIT, or M_WAITOK, or 0 which means M_WAITOK; and M_ZERO:
  *           every byte of the item is zero before the constructor runs.
  * Returns:  the item, aligned as the zone was created; NULL with M_NOWAIT
- *           only, when there is no memory or a STATIC zone is exhausted.
- *           errno is left alone.
+ *           only, when there is no memory or a zone of fixed size is
+ *           exhausted.  What other threads are moving between layers at that
+ *           moment is not waited for.  errno is left alone.
  * Owns:     the item is the caller's until freed to the same zone, by any
  *           thread, once.
  * Context:  thread-safe.  With M_NOWAIT also from a signal handler, whatever
