@@ -75,6 +75,13 @@ UMA_NODISCARD enum zone_closing zone_close(
     struct uma_zone *zone, struct closer *me);
 void zone_open(struct uma_zone *zone, struct closer *me);
 
+/*
+ * reserve.c: memory that holds all items that the zone will ever have.  False,
+ * with the memory unmapped, without room in the page map.
+ */
+UMA_NODISCARD bool zone_settle(
+    struct uma_zone *zone, void *memory, size_t bytes, size_t items);
+
 /* wait.c */
 
 /* Give an item to the longest waiter.  False: nobody waits. */

@@ -77,18 +77,6 @@ object_anonymous(size_t bytes)
 	return object;
 }
 
-static bool
-prepare_map(const void *memory, size_t bytes)
-{
-	bool inside = gate_enter();
-	bool ok = pagemap_set(
-	    memory, bytes, NULL, 0, inside ? META_NORMAL : META_EMERGENCY);
-
-	if (inside)
-		gate_leave();
-	return ok;
-}
-
 /* See uma.h. */
 int
 uma_zone_set_obj(uma_zone_t zone, struct vm_object *object, int size)
@@ -112,20 +100,11 @@ uma_zone_set_obj(uma_zone_t zone, struct vm_object *object, int size)
 		return 0;
 	memory = port_object_map(object->fd, object->offset, bytes,
 	    max_size(GRANULE, keg->layout.align));
-	/* No entry yet, but room for them: see take_object(). */
-	if (memory != NULL && !prepare_map(memory, bytes)) {
-		port_unmap(memory, bytes);
-		memory = NULL;
-	}
-	if (memory == NULL) {
+	if (memory == NULL || !zone_settle(zone, memory, bytes, (size_t)size)) {
 		uma_object_destroy(made);
 		return 0;
 	}
 	zone->object = object;
-	keg->object = memory;
-	keg->object_bytes = bytes;
-	keg->items_max = (size_t)size;
-	keg->nofree = true;
 	if ((size_t)size % keg->layout.items != 0) {
 		/* The last slab ends early: the hit cannot see where. */
 		keg->hit = 0;

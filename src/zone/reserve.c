@@ -4,16 +4,25 @@
 #include "zone/inner.h"
 
 /* No entry in the map yet, but room for all: see take_object() of keg. */
-static bool
-prepare_map(const void *memory, size_t bytes)
+bool
+zone_settle(struct uma_zone *zone, void *memory, size_t bytes, size_t items)
 {
+	struct keg *keg = &zone->keg;
 	bool inside = gate_enter();
 	bool ok = pagemap_set(
 	    memory, bytes, NULL, 0, inside ? META_NORMAL : META_EMERGENCY);
 
 	if (inside)
 		gate_leave();
-	return ok;
+	if (!ok) {
+		port_unmap(memory, bytes);
+		return false;
+	}
+	keg->object = memory;
+	keg->object_bytes = bytes;
+	keg->items_max = items;
+	keg->nofree = true;
+	return true;
 }
 
 bool
@@ -27,15 +36,5 @@ zone_reserve(struct uma_zone *zone, size_t items)
 	if (slabs > PTRDIFF_MAX / keg->layout.slab_bytes)
 		return false;
 	memory = port_map(bytes, max_size(GRANULE, keg->layout.align));
-	if (memory == NULL)
-		return false;
-	if (!prepare_map(memory, bytes)) {
-		port_unmap(memory, bytes);
-		return false;
-	}
-	keg->object = memory;
-	keg->object_bytes = bytes;
-	keg->items_max = items;
-	keg->nofree = true;
-	return true;
+	return memory != NULL && zone_settle(zone, memory, bytes, items);
 }
