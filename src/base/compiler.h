@@ -10,8 +10,7 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-#define UMA_NODISCARD             __attribute__((warn_unused_result))
-#define UMA_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define UMA_NODISCARD __attribute__((warn_unused_result))
 
 /* Visible outside the shared library. */
 #ifndef UMA_EXPORT

@@ -422,16 +422,19 @@ keg_read(struct keg *keg, size_t *free_items, size_t *bytes)
 	*bytes = tally_get(&keg->slabs) * keg->layout.slab_bytes;
 }
 
-struct slab *
-keg_slab_of(const void *address, bool *inside)
+void
+keg_check_item(const struct keg *keg, const char *name, const void *item,
+    const char *function)
 {
-	struct slab *s = pagemap_find(address);
+	const struct slab *s = pagemap_find(item);
+	const char *rule = NULL;
 
-	*inside = false;
 	if (s == NULL || s->kind != PAGEMAP_SLAB)
-		return NULL;
-	*inside = true;
-	if (slab_index(s, &s->keg->layout, address) >= s->limit)
-		return NULL;
-	return s;
+		rule = "foreign pointer";
+	else if (slab_index(s, &s->keg->layout, item) >= s->limit)
+		rule = "pointer into an item";
+	else if (s->keg != keg)
+		rule = "item of another zone";
+	if (rule != NULL)
+		uma_crime(function, rule, item, name);
 }

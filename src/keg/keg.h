@@ -133,9 +133,10 @@ size_t keg_out(struct keg *keg);
 void keg_read(struct keg *keg, size_t *free_items, size_t *bytes);
 
 /*
- * Whose an address is: the slab of any keg where an item starts, or NULL.
- * `inside`: the address is inside a slab, though no item starts there.
+ * Die unless an item of `keg` starts at `item`.  The crime is `function`'s,
+ * against the zone `name`.  A NULL `keg` has no items.
  */
-struct slab *keg_slab_of(const void *address, bool *inside);
+void keg_check_item(const struct keg *keg, const char *name, const void *item,
+    const char *function);
 
 #endif /* KEG_KEG_H */

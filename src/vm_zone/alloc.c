@@ -7,7 +7,6 @@
 #include "pagemap/pagemap.h"
 #include "percpu/percpu.h"
 #include "port/port.h"
-#include "slab/slab.h"
 #include "zone/zone.h"
 
 /* How often to look again below the limit, before giving up. */
@@ -205,24 +204,6 @@ alloc_slow(vm_zone_t z)
 	return uma_zalloc(z->zzone, M_NOWAIT);
 }
 
-/* Die unless an item of the zone starts there. */
-static void
-check_item(struct vm_zone *z, const void *item)
-{
-	bool inside;
-	struct slab *s = keg_slab_of(item, &inside);
-	const char *rule = NULL;
-
-	if (!inside)
-		rule = "foreign pointer";
-	else if (s == NULL)
-		rule = "pointer into an item";
-	else if (z->zzone == NULL || s->keg != &z->zzone->keg)
-		rule = "item of another zone";
-	if (rule != NULL)
-		uma_crime("zfree", rule, item, z->zname);
-}
-
 static bool
 is_in_hand(const struct vm_zone *z, const void *item)
 {
@@ -240,7 +221,8 @@ free_slow(vm_zone_t z, void *item)
 		uma_crime("zfree", "item is NULL", NULL, z->zname);
 	if (vm_zone_state(z) != VM_ZONE_PLAIN && vm_zone_boot_give(z, item))
 		return;
-	check_item(z, item);
+	keg_check_item(
+	    z->zzone != NULL ? &z->zzone->keg : NULL, z->zname, item, "zfree");
 	if (is_in_hand(z, item))
 		uma_crime("zfree", "double free", item, z->zname);
 	if (percpu_push(z->zzone->fast, item))

@@ -26,31 +26,13 @@ uma_zfree_arg(uma_zone_t zone, void *item, void *arg)
 	free_slow(zone, item, arg, __func__);
 }
 
-/* Die unless an item of this zone starts here. */
-static void
-check_item(uma_zone_t zone, const void *item, const char *function)
-{
-	bool inside;
-	struct slab *s = keg_slab_of(item, &inside);
-	const char *rule = NULL;
-
-	if (!inside)
-		rule = "foreign pointer";
-	else if (s == NULL)
-		rule = "pointer into an item";
-	else if (s->keg != &zone->keg)
-		rule = "item of another zone";
-	if (rule != NULL)
-		uma_crime(function, rule, item, zone->name);
-}
-
 static void
 free_slow(uma_zone_t zone, void *item, void *arg, const char *function)
 {
 	zone_check(zone, function);
 	if (item == NULL)
 		return;
-	check_item(zone, item, function);
+	keg_check_item(&zone->keg, zone->name, item, function);
 	if (zone->dtor != NULL)
 		zone->dtor(item, (int)zone->keg.layout.item_bytes, arg);
 	if (percpu_mode == PERCPU_RSEQ && zone->caches != 0 &&
