@@ -7,6 +7,7 @@
 
 /* `all_cpus`: whether every index a CPU can have has a slot. */
 bool percpu_chunks_start(bool *all_cpus);
-void percpu_saw(uintptr_t caches, const struct cache *c);
+/* Remember that the record was owned; percpu_next() finds it from now on. */
+void percpu_saw(uintptr_t caches, struct cache *c);
 
 #endif /* PERCPU_CHUNK_H */

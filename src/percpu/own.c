@@ -242,6 +242,25 @@ percpu_seize(struct cache **records, uint64_t *words, size_t count)
 }
 
 /*
+ * No sequence on the record of the CPU we run on can be under way: its thread
+ * is not running, and begins again when it does.
+ */
+bool
+percpu_seize_here(uintptr_t caches, const struct cache *c, uint64_t *word)
+{
+	struct cache *mine =
+	    percpu_mode == PERCPU_RSEQ ? own_rseq(caches, word) : NULL;
+
+	if (mine == NULL)
+		return false;
+	fold(mine, *word);
+	if (mine == c)
+		return true;
+	percpu_release(mine, WORD_COUNT(*word), WORD_CAPACITY(*word));
+	return false;
+}
+
+/*
  * Read once.  The numbers belong together if the word held still: an owner in
  * between would have reset its allocs.  False when they may not.
  */

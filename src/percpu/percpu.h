@@ -33,7 +33,8 @@
  *      `allocs`.  Frees follow: frees = cached - moved + allocs.
  *   3. Owners stand inside the gate, never wait for a seizer and never sleep:
  *      a seizer may wait for them.  There is one seizer at a time.
- *   4. A CPU that never owned a record of a chunk has all its records zero.
+ *   4. A record that was never owned is zero, and nobody visits it; a CPU that
+ *      never owned one of a chunk has no memory there.
  *
  * Without rseq the same words are owned by compare-and-swap for each
  * operation, in a slot chosen by thread.
@@ -58,7 +59,8 @@ struct cache {
 	    moved; /* items put in less items taken out, in buckets */
 	_Atomic uint64_t misses;
 	_Atomic uint32_t spare_count;
-	_Atomic uint32_t padding;
+	_Atomic uint64_t
+	    seen; /* 0: never owned; in counters at the same place */
 };
 _Static_assert(sizeof(struct cache) == CACHE_LINE, "one line");
 _Static_assert(offsetof(struct cache, slots) == 8, "arch.h reads it at +8");
@@ -111,7 +113,10 @@ uintptr_t percpu_take(unsigned count);
  */
 UMA_NODISCARD bool percpu_give(uintptr_t caches);
 
-/* The record of CPU `cpu`, and the next CPU from `cpu` on that used it. */
+/*
+ * The record of CPU `cpu`, and the next CPU from `cpu` on whose record was
+ * ever owned since it was taken.
+ */
 UMA_FAST struct cache *
 percpu_record(uintptr_t caches, unsigned cpu)
 {
@@ -170,6 +175,13 @@ void percpu_reopen(struct cache *c) UMA_REQUIRES(&percpu_seize_lock);
 UMA_NODISCARD bool percpu_seize(struct cache **records, uint64_t *words,
     size_t count) UMA_REQUIRES(&percpu_seize_lock);
 
+/*
+ * percpu_seize() of one record of these caches without a barrier: only if it
+ * is the one of the CPU this runs on, live, and there are sequences.
+ */
+UMA_NODISCARD bool percpu_seize_here(
+    uintptr_t caches, const struct cache *c, uint64_t *word);
+
 /* A consistent reading of one record for statistics. */
 struct percpu_reading {
 	uint64_t allocs;
@@ -215,8 +227,11 @@ struct counters {
 	_Atomic uint64_t events[2];
 	_Atomic uint64_t units[2];
 	_Atomic uint32_t folds[2];
+	_Atomic uint64_t seen;
 };
 _Static_assert(sizeof(struct counters) == sizeof(struct cache), "one record");
+_Static_assert(offsetof(struct counters, seen) == offsetof(struct cache, seen),
+    "percpu_next() reads both");
 
 /* One event of so many units, as something to add to a word. */
 #define PERCPU_UNITS_BITS  37u

@@ -50,6 +50,16 @@ empty_depot(struct uma_zone *zone)
 	return list;
 }
 
+/* A zone that one CPU alone used and ends costs no barrier. */
+static bool
+seize_batch(struct batch *batch) UMA_REQUIRES(&percpu_seize_lock)
+{
+	if (batch->count == 1 && percpu_seize_here(batch->zones[0]->caches,
+				     batch->records[0], &batch->words[0]))
+		return true;
+	return percpu_seize(batch->records, batch->words, batch->count);
+}
+
 /*
  * Seize the records of a batch, strip them, and make them live again, or
  * closed if their zone is.  The buckets go to their kegs; slabs that become
@@ -65,7 +75,7 @@ strip_batch(struct batch *batch, struct slab **idle)
 		return true;
 	if (!lock_take(&percpu_seize_lock))
 		return false;
-	seized = percpu_seize(batch->records, batch->words, batch->count);
+	seized = seize_batch(batch);
 	for (size_t i = 0; seized && i < batch->count; i++) {
 		struct cache *c = batch->records[i];
 
@@ -160,8 +170,8 @@ join_closers(struct uma_zone *zone, struct closer *me)
 	me->next = zone->closers;
 	zone->closers = me;
 	/*
-	 * seq_cst, pairs with zone_caching(): a thread that owns a record on
-	 * a CPU we do not see in percpu_next() sees this and puts nothing in.
+	 * seq_cst, pairs with zone_caching(): a thread that owns a record we
+	 * do not see in percpu_next() sees this and puts nothing in.
 	 */
 	atomic_store_explicit(&zone->closed, true, memory_order_seq_cst);
 	lock_drop(&zone->lock);

@@ -2,8 +2,8 @@
 /*
  * close - closing and destroying a zone while others free and reclaim
  *
- * zone_close() says so, then strips the CPUs that were seen in the chunk.  An
- * owner on a CPU that was not seen yet sees that the zone is closed and puts
+ * zone_close() says so, then strips the records that were seen owned.  An
+ * owner of one that was not seen yet sees that the zone is closed and puts
  * nothing in.  await_items() reads the walkers before it counts what is out.
  * That hits and seizing work is shown by seize.pml: here they are one step.
  *
