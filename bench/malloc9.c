@@ -8,7 +8,8 @@
  *
  *	LD_PRELOAD=.../libuma_malloc.so.1 bench-malloc9 pair-64
  *
- * Prints the best of all turns: malloc-ns, malloc9-ns and their difference.
+ * Prints medians of all turns: malloc-ns, malloc9-ns, and the difference of
+ * two turns that follow each other.
  */
 #include "harness.h"
 
@@ -16,8 +17,8 @@
 
 #include <uma/malloc9.h>
 
-#define TURNS 300
-#define PAIRS 200000u
+#define TURNS 1000
+#define PAIRS 20000u
 
 static UMA_MALLOC_DEFINE(M_BENCH, "bench", "what is measured");
 
@@ -44,34 +45,52 @@ plain_pairs(size_t bytes)
 }
 
 static double
-turn(void (*pairs)(size_t bytes), size_t bytes, double best)
+turn(void (*pairs)(size_t bytes), size_t bytes)
 {
 	uint64_t start = bench_ns(BENCH_ALONE);
-	double ns;
 
 	pairs(bytes);
-	ns = (double)(bench_ns(BENCH_ALONE) - start) / PAIRS;
-	return ns < best ? ns : best;
+	return (double)(bench_ns(BENCH_ALONE) - start) / PAIRS;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const double *left = a;
+	const double *right = b;
+
+	return (*left > *right) - (*left < *right);
+}
+
+static double
+median(double *values)
+{
+	qsort(values, TURNS, sizeof(*values), compare);
+	return values[TURNS / 2];
 }
 
 static void
 pair_row(const struct row *row)
 {
-	double typed = 1e9;
-	double plain = 1e9;
+	static double plain[TURNS];
+	static double typed[TURNS];
+	static double more[TURNS];
 
 	for (int i = 0; i < TURNS; i++) {
-		typed = turn(typed_pairs, row->item_bytes, typed);
-		plain = turn(plain_pairs, row->item_bytes, plain);
+		plain[i] = turn(plain_pairs, row->item_bytes);
+		typed[i] = turn(typed_pairs, row->item_bytes);
+		more[i] = typed[i] - plain[i];
 	}
-	bench_print("malloc-ns", plain);
-	bench_print("malloc9-ns", typed);
-	bench_print("difference-ns", typed - plain);
+	bench_print("malloc-ns", median(plain));
+	bench_print("malloc9-ns", median(typed));
+	bench_print("difference-ns", median(more));
 }
 
 static const struct row rows[] = {
 	{ "pair-64", pair_row, 64, 1, false },
 	{ "pair-1024", pair_row, 1024, 1, false },
+	{ "pair-65536", pair_row, 65536, 1, false },
+	{ "pair-1048576", pair_row, 1048576, 1, false },
 	{ NULL, NULL, 0, 0, false },
 };
 

@@ -232,10 +232,9 @@ UMA_EXPORT struct malloc_type *uma_malloc_desc2type(const char *shortdesc);
  * What a type did.  Bytes are those of the blocks handed out, classes and
  * pages, not those asked for.
  *
- * The greatest number of bytes is sampled: looked at now and then, at least
- * whenever a CPU has made some thousand allocations of the type, every 64
- * large ones, and when these numbers are read.  What came and went between
- * two looks is not in it.
+ * The greatest number of bytes is sampled: looked at when these numbers are
+ * read, and when a CPU has made 512 allocations of the type for each CPU that
+ * uses it.  What came and went between two looks is not in it.
  */
 struct uma_malloc_stats {
 	size_t struct_bytes;

@@ -199,25 +199,28 @@ identify(const void *address, const char *function)
 	return b;
 }
 
-void
+static size_t
+usable(struct block b)
+{
+	return b.large != NULL ? b.large->bytes : b.zone->keg.layout.item_bytes;
+}
+
+size_t
 uma_heap_free(void *block, const char *function)
 {
 	struct block b;
+	size_t bytes;
 
 	if (block == NULL)
-		return;
+		return 0;
 	b = identify(block, function);
+	bytes = usable(b);
 	if (b.large != NULL)
 		large_free(b.large);
 	else if (percpu_mode != PERCPU_RSEQ ||
 		 !percpu_push(b.zone->caches, block))
 		zone_free_miss(b.zone, block, function);
-}
-
-static size_t
-usable(struct block b)
-{
-	return b.large != NULL ? b.large->bytes : b.zone->keg.layout.item_bytes;
+	return bytes;
 }
 
 size_t

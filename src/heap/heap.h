@@ -114,8 +114,10 @@ UMA_EXPORT void *uma_heap_alloc_aligned(
  * uma_heap_free - give a block back; NULL is ignored
  *
  * A pointer that is no block's start is a crime named after `function`.
+ *
+ * Returns:  how many bytes of it could be used.
  */
-UMA_EXPORT void uma_heap_free(void *block, const char *function);
+UMA_EXPORT size_t uma_heap_free(void *block, const char *function);
 
 /*
  * uma_heap_resize - change a block's size, moving it when need be
@@ -135,6 +137,13 @@ UMA_EXPORT size_t uma_heap_usable(const void *block, const char *function);
 
 /* Bytes of a block of a class. */
 size_t heap_class_bytes(unsigned index);
+
+/* Bytes of a block that is a run: see rule 3, and HEAP_LARGE_MAX. */
+UMA_FAST size_t
+heap_run_bytes(size_t bytes)
+{
+	return round_up(bytes, GRANULE);
+}
 
 /* Make the size-class zones.  Called once by boot. */
 bool heap_start(void);

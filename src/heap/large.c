@@ -44,7 +44,7 @@ take_memory(
 		*zeros = true;
 		return l->base != NULL;
 	}
-	l->bytes = round_up(bytes, GRANULE);
+	l->bytes = heap_run_bytes(bytes);
 	if (!supply_take(&run, l->bytes / GRANULE, align, SUPPLY_NORMAL, how))
 		return false;
 	l->base = run.base;
@@ -154,7 +154,7 @@ resize_mapping(struct large *l, size_t bytes)
 static void *
 resize_run(struct large *l, size_t bytes)
 {
-	size_t want = round_up(bytes, GRANULE);
+	size_t want = heap_run_bytes(bytes);
 	size_t was = l->bytes;
 	bool ok = want == was;
 

@@ -3,7 +3,7 @@
 #include "malloc9/inner.h"
 
 UMA_SLOW static void count(struct malloc_type *type, size_t index);
-UMA_SLOW static void give(void *block, struct malloc_type *type);
+static void give(void *block, struct malloc_type *type);
 
 /* See malloc9.h.  Only a class that the type used can be a hit. */
 void
@@ -23,11 +23,22 @@ uma_mfree(void *block, struct malloc_type *type)
 		count(type, index);
 }
 
-static void
+/* A type that took runs before needs no thought, whatever the block is. */
+static __attribute__((noinline)) void
 give(void *block, struct malloc_type *type)
 {
-	if (block != NULL)
+	size_t bytes;
+
+	if (block == NULL)
+		return;
+	if (type == NULL || !class_open(type, CLASS_RUN)) {
 		block_free(block, type, "uma_mfree");
+		return;
+	}
+	bytes = uma_heap_free(block, "uma_mfree");
+	if (unlikely(!percpu_hit(type->ks_counters, PERCPU_OUT,
+		PERCPU_STEP(bytes / UNIT_BYTES))))
+		ledger_count(type->ks_ledger, PERCPU_OUT, bytes);
 }
 
 static void
@@ -42,12 +53,11 @@ void
 block_free(void *block, struct malloc_type *type, const char *function)
 {
 	struct ledger *l = type_ledger(type, function);
-	size_t bytes = uma_heap_usable(block, function);
 
 	if (malloc9_debug)
-		tag_take(block, bytes, l, type->ks_shortdesc, function);
-	uma_heap_free(block, function);
-	type_count(type, l, PERCPU_OUT, bytes);
+		tag_take(block, uma_heap_usable(block, function), l,
+		    type->ks_shortdesc, function);
+	type_count(type, l, PERCPU_OUT, uma_heap_free(block, function));
 }
 
 /* See malloc9.h.  The block is passed on, so the zeros must be written. */

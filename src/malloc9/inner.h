@@ -66,6 +66,9 @@ bool ledger_read(struct ledger *l, struct uma_malloc_stats *out);
 /* In order of first use; NULL at the end. */
 struct ledger *ledger_next(struct ledger *l);
 
+/* What counters count bytes by: all blocks are multiples. */
+#define UNIT_BYTES 16u
+
 /* What one block of each class adds to a counter. */
 extern const uint64_t class_steps[HEAP_CLASSES];
 
@@ -103,6 +106,10 @@ flags_plain(int flags)
 {
 	return (unsigned)(flags & ~M_ZERO) - 1u < 2u;
 }
+
+/* Behind the classes: runs, which have none. */
+#define CLASS_RUN 63u
+_Static_assert(HEAP_CLASSES <= CLASS_RUN, "a bit for each");
 
 /* Whether blocks of this class may be counted by a hit. */
 UMA_FAST bool

@@ -4,13 +4,8 @@
 #include "meta/meta.h"
 #include "port/port.h"
 
-/* Every so many blocks of the rest are an occasion for a sample. */
-#define REST_SAMPLE 64u
-
 /* Counters that could not be had are asked for again this often. */
 #define REST_RETRY 4096u
-
-#define UNIT_BYTES 16u
 
 /* 1 to 8 units in steps of one, then four to a doubling: see heap.h. */
 #define DOUBLING(k) \
@@ -22,11 +17,12 @@ const uint64_t class_steps[HEAP_CLASSES] = { PERCPU_STEP(1), PERCPU_STEP(2),
 	PERCPU_STEP(7), PERCPU_STEP(8), DOUBLING(0), DOUBLING(1), DOUBLING(2),
 	DOUBLING(3), DOUBLING(4), DOUBLING(5), DOUBLING(6), DOUBLING(7) };
 
-_Static_assert(HEAP_SMALL_MAX / UNIT_BYTES <= PERCPU_UNITS_MAX,
-    "the largest class is one event");
+_Static_assert(PERCPU_UNITS_MAX *UNIT_BYTES >= UINT64_C(1) << 48,
+    "whatever has an address is one event");
 
 static _Atomic(struct ledger *) first;
-static struct ledger *unused; /* the lock guards it */
+static _Atomic(struct ledger *) last; /* or one that was, a moment ago */
+static struct ledger *unused;         /* the lock guards it */
 
 /* ---- making and ending ---- */
 
@@ -63,19 +59,26 @@ put_back(struct ledger *l)
 	return true;
 }
 
-/* Behind all others: nothing ever leaves the list, so the end only moves. */
+/*
+ * Behind all others: nothing ever leaves the list, so the end only moves, and
+ * what was last is near it.
+ */
 static void
 append(struct ledger *l)
 {
-	_Atomic(struct ledger *) *end = &first;
-	struct ledger *at = NULL;
+	/* acquire, pairs with the release below. */
+	struct ledger *at = atomic_load_explicit(&last, memory_order_acquire);
+	_Atomic(struct ledger *) *end = at == NULL ? &first : &at->next;
 
+	at = NULL;
 	/* release, pairs with the acquires here and in ledger_next(). */
 	while (!atomic_compare_exchange_strong_explicit(
 	    end, &at, l, memory_order_release, memory_order_acquire)) {
 		end = &at->next;
 		at = NULL;
 	}
+	/* release, pairs with the acquire above. */
+	atomic_store_explicit(&last, l, memory_order_release);
 }
 
 static void
@@ -269,7 +272,7 @@ count_rest(struct ledger *l, enum percpu_way way, size_t bytes)
 	atomic_fetch_add_explicit(&l->bytes[way], bytes, memory_order_relaxed);
 	events =
 	    atomic_fetch_add_explicit(&l->events[way], 1, memory_order_relaxed);
-	if (way == PERCPU_IN && events % REST_SAMPLE == 0)
+	if (way == PERCPU_IN && events % PERCPU_FOLD == 0)
 		sample_now(l);
 	if (events % REST_RETRY == 0 &&
 	    atomic_load_explicit(&l->records, memory_order_relaxed) == 0)
@@ -305,7 +308,7 @@ count_here(struct ledger *l, enum percpu_way way, uint64_t step)
 void
 ledger_count(struct ledger *l, enum percpu_way way, size_t bytes)
 {
-	if (bytes > HEAP_SMALL_MAX || bytes % UNIT_BYTES != 0 ||
+	if (bytes % UNIT_BYTES != 0 || bytes / UNIT_BYTES > PERCPU_UNITS_MAX ||
 	    !count_here(l, way, PERCPU_STEP(bytes / UNIT_BYTES)))
 		count_rest(l, way, bytes);
 }

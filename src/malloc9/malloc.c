@@ -14,6 +14,7 @@
 
 bool malloc9_debug = UMA_CHECKED != 0;
 
+static void *take_large(size_t size, struct malloc_type *type, int flags);
 UMA_SLOW static void *take(size_t bytes, size_t align, struct malloc_type *type,
     int flags, const char *function);
 UMA_SLOW static void *count(void *block, size_t size, struct malloc_type *type,
@@ -33,9 +34,10 @@ uma_malloc(size_t size, struct malloc_type *type, int flags)
 	size_t index;
 	void *block;
 
-	if (unlikely(size >= uma_heap.limit) || unlikely(!flags_plain(flags)) ||
-	    unlikely(type == NULL))
+	if (unlikely(!flags_plain(flags)) || unlikely(type == NULL))
 		return take(size, ALIGN_MIN, type, flags, __func__);
+	if (unlikely(size >= uma_heap.limit))
+		return take_large(size, type, flags);
 	index = uma_heap.class_of[(size + 15) / 16];
 	if (unlikely(!class_open(type, index)))
 		return take(size, ALIGN_MIN, type, flags, __func__);
@@ -60,6 +62,24 @@ count(
 	    type->ks_ledger, PERCPU_IN, heap_class_bytes((unsigned)index));
 	if ((flags & M_ZERO) != 0)
 		__builtin_memset(block, 0, size);
+	return block;
+}
+
+/* A run has no cache to hit, but its counter is as near as any. */
+static __attribute__((noinline)) void *
+take_large(size_t size, struct malloc_type *type, int flags)
+{
+	size_t bytes = heap_run_bytes(size);
+	void *block = NULL;
+
+	if (likely(class_open(type, CLASS_RUN)) && size <= HEAP_LARGE_MAX)
+		block = uma_heap_alloc(
+		    size, (flags & M_ZERO) != 0 ? HEAP_ZERO : HEAP_RAW);
+	if (unlikely(block == NULL))
+		return take(size, ALIGN_MIN, type, flags, "uma_malloc");
+	if (unlikely(!percpu_hit(
+		type->ks_counters, PERCPU_IN, PERCPU_STEP(bytes / UNIT_BYTES))))
+		ledger_count(type->ks_ledger, PERCPU_IN, bytes);
 	return block;
 }
 

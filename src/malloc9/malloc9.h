@@ -10,9 +10,9 @@
  *	   |             ks_classes, ks_counters: what a hit reads
  *	   v ks_ledger
  *	ledger           in the library's memory, for ever; made at first use
- *	   |- records    counters by CPU, of blocks that have a class
- *	   |- rest       counters of all that could not be counted there:
- *	                 large blocks, handlers, CPUs whose counter is owned
+ *	   |- records    counters by CPU, of all blocks
+ *	   |- rest       counters of what could not be counted there: while
+ *	                 another owns the CPU's counter, or there is none yet
  *	   `- classes, greatest sample, a copy of the name
  *
  * A hit is one test (has this type used this class before?) and then the

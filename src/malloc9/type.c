@@ -268,24 +268,35 @@ type_ledger(struct malloc_type *type, const char *function)
 	return none;
 }
 
+/* CLASS_RUN stands for all that has none. */
+static unsigned
+class_of(size_t bytes)
+{
+	return bytes <= HEAP_SMALL_MAX ? uma_heap.class_of[bytes / 16]
+				       : CLASS_RUN;
+}
+
 /*
  * From the second block of a class on, a hit may count it; the counters must
- * be there before the bit says so.
+ * be there before the bit says so.  Of runs the rest of the way looks like a
+ * hit, so it is only for who has sequences.
  */
 static void
-open_class(struct malloc_type *type, struct ledger *l, size_t bytes)
+open_class(struct malloc_type *type, struct ledger *l, unsigned index)
 {
-	uint64_t bit = UINT64_C(1) << uma_heap.class_of[bytes / 16];
+	uint64_t bit = UINT64_C(1) << index;
 	/* acquire, pairs with find_records(). */
 	uintptr_t records =
 	    atomic_load_explicit(&l->records, memory_order_acquire);
 
 	/* relaxed: once set it stays. */
-	if ((atomic_load_explicit(&l->classes, memory_order_relaxed) & bit) ==
-	    0)
+	if (index != CLASS_RUN &&
+	    (atomic_load_explicit(&l->classes, memory_order_relaxed) & bit) ==
+		0)
 		atomic_fetch_or_explicit(
 		    &l->classes, bit, memory_order_relaxed);
-	if (malloc9_debug || records == 0 || (type->ks_classes & bit) != 0)
+	if (malloc9_debug || percpu_mode != PERCPU_RSEQ || records == 0 ||
+	    (type->ks_classes & bit) != 0)
 		return;
 	__atomic_store_n(&type->ks_counters, records, __ATOMIC_RELAXED);
 	/* release, pairs with class_open(). */
@@ -299,8 +310,8 @@ type_count(struct malloc_type *type, struct ledger *l, enum percpu_way way,
 	if (l == NULL)
 		return;
 	ledger_count(l, way, bytes);
-	if (way == PERCPU_IN && bytes <= HEAP_SMALL_MAX)
-		open_class(type, l, bytes);
+	if (way == PERCPU_IN)
+		open_class(type, l, class_of(bytes));
 }
 
 /* See malloc9.h. */

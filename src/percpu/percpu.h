@@ -199,7 +199,7 @@ void percpu_read(struct cache *c, struct percpu_reading *out);
  * events and of units.  Both numbers of one counter share one word, so that
  * an event is one committed store:
  *
- *	word    {counting:1, events:26, units:37}; see arch.h for the states
+ *	word    {counting:1, events:10, units:53}; see arch.h for the states
  *	totals  what was folded out of the word, 64 bits each
  *
  * An event has PERCPU_UNITS_MAX units at most, so the events overflow first,
@@ -217,8 +217,8 @@ void percpu_read(struct cache *c, struct percpu_reading *out);
  *      when `folds` and the state of the word say that no fold was between.
  *   3. Who can neither add nor fold is told, and counts elsewhere.
  */
-#define PERCPU_UNITS_MAX 2048u
-#define PERCPU_FOLD      4096u
+#define PERCPU_UNITS_MAX (UINT64_C(1) << 44)
+#define PERCPU_FOLD      512u
 
 enum percpu_way { PERCPU_IN, PERCPU_OUT };
 
@@ -234,7 +234,7 @@ _Static_assert(offsetof(struct counters, seen) == offsetof(struct cache, seen),
     "percpu_next() reads both");
 
 /* One event of so many units, as something to add to a word. */
-#define PERCPU_UNITS_BITS  37u
+#define PERCPU_UNITS_BITS  53u
 #define PERCPU_STEP(units) (UINT64_C(1) << PERCPU_UNITS_BITS | (units))
 
 /* The hit.  `records` from percpu_take(); false when somebody must fold. */

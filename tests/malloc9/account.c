@@ -53,7 +53,7 @@ random_size(struct worker *w)
 {
 	uint32_t d = dice(&w->dice);
 
-	if (d % 1000 == 0)
+	if (d % 100 == 0)
 		return 32769 + dice(&w->dice) % 300000;
 	if (d % 10 == 0)
 		return dice(&w->dice) % 32769;
@@ -230,7 +230,7 @@ watch(void *arg)
 			struct uma_malloc_stats s = numbers(types[t]);
 
 			/* Only an owner that sleeps hides a few for a while. */
-			CHECK(s.allocs + 4096 * THREADS >= last[t]);
+			CHECK(s.allocs + 512 * THREADS >= last[t]);
 			CHECK(s.allocs < (uint64_t)THREADS * OPERATIONS * 2);
 			last[t] = s.allocs;
 		}
@@ -293,17 +293,23 @@ TEST(classes_used)
 	CHECK_EQ(s.sizes[3], 32768);
 }
 
-/* Large blocks are sampled every 64 of them at the latest. */
+/* One sample falls within 512 allocations, times the CPUs that were used. */
 TEST(sampled_peak)
 {
-	void *blocks[200];
+	const size_t count = 1024 * (size_t)sysconf(_SC_NPROCESSORS_ONLN);
+	size_t bytes = 0;
+	void **blocks = calloc(count, sizeof *blocks);
 
-	for (size_t i = 0; i < 200; i++)
-		blocks[i] = uma_malloc(100000, M_ONE, M_WAITOK);
-	for (size_t i = 0; i < 200; i++)
+	REQUIRE(blocks != NULL);
+	for (size_t i = 0; i < count; i++) {
+		blocks[i] = uma_malloc(40000, M_ONE, M_WAITOK);
+		bytes = counted_bytes(blocks[i]);
+	}
+	for (size_t i = 0; i < count; i++)
 		uma_mfree(blocks[i], M_ONE);
-	CHECK(numbers(M_ONE).sampled_bytes_max >= 100 * 100000);
-	CHECK(numbers(M_ONE).sampled_bytes_max <= 200 * 131072);
+	CHECK(numbers(M_ONE).sampled_bytes_max >= bytes * count / 4);
+	CHECK(numbers(M_ONE).sampled_bytes_max <= bytes * count);
+	free(blocks);
 }
 
 /* A free with the wrong type is counted for the type it named. */
