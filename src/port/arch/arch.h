@@ -36,7 +36,8 @@
  * here can live for ever under a debugger.  An empty bucket's slots[-1] is
  * its header and equals no item.
  *
- * arch/generic has the same functions, which always fail.
+ * arch/generic has the same functions, which always fail; arch/sim plays them
+ * step by step for the simulated port.
  */
 #ifndef PORT_ARCH_ARCH_H
 #define PORT_ARCH_ARCH_H
@@ -53,7 +54,10 @@ struct arch_rseq {
 	intptr_t index;
 };
 
-#if defined(__x86_64__)
+#if defined(UMA_SIM)
+#include "port/arch/sim/cpu.h"
+#include "port/arch/sim/rseq.h"
+#elif defined(__x86_64__)
 #include "port/arch/x86_64/cpu.h"
 #include "port/arch/x86_64/rseq.h"
 #else
