@@ -10,16 +10,10 @@
 
 #define ZONES_SHOWN 5
 
-/* Room for one number made readable. */
-struct word {
-	char text[32];
-};
-
 /* ---- numbers ---- */
 
-/* 9876, 54.3 k, 41.2 M: four digits at most. */
-static struct word
-counted(uint64_t n)
+struct word
+word_count(uint64_t n)
 {
 	static const char units[] = "kMGTPE";
 	double value = (double)n;
@@ -39,8 +33,8 @@ counted(uint64_t n)
 	return word;
 }
 
-static struct word
-sized(uint64_t bytes)
+struct word
+word_bytes(uint64_t bytes)
 {
 	static const char units[] = "KMGTPE";
 	double value = (double)bytes;
@@ -201,8 +195,8 @@ show_zones(FILE *out, const struct tally *tally)
 		if (z->allocs == 0 && z->used == 0)
 			break;
 		fprintf(out, "uma:   %-18.40s %12s %9s %12s\n", z->name,
-		    sized(live_bytes(z)).text, sized(z->slab).text,
-		    counted(z->allocs).text);
+		    word_bytes(live_bytes(z)).text, word_bytes(z->slab).text,
+		    word_count(z->allocs).text);
 	}
 	free(order);
 }
@@ -213,7 +207,8 @@ report_run(FILE *out, const char *command, const struct outcome *outcome,
 {
 	fprintf(out, "uma: %.60s: %s, %s, peak RSS %s, %s page faults\n",
 	    command, ended(outcome->status).text, timed(outcome->seconds).text,
-	    sized(outcome->peak_bytes).text, grouped(outcome->faults).text);
+	    word_bytes(outcome->peak_bytes).text,
+	    grouped(outcome->faults).text);
 	if (outcome->left_running)
 		fprintf(out, "uma: a process still runs and is not counted"
 			     " (--wait waits for it)\n");
@@ -227,13 +222,14 @@ report_run(FILE *out, const char *command, const struct outcome *outcome,
 	fprintf(out,
 	    "uma: %s allocations in %s process%s,"
 	    " %.1f%% served by per-CPU caches\n",
-	    counted(allocations(tally)).text, grouped(tally->processes).text,
+	    word_count(allocations(tally)).text, grouped(tally->processes).text,
 	    tally->processes == 1 ? "" : "es", served(tally));
 	show_zones(out, tally);
 	if (tally->large_allocs != 0)
 		fprintf(out, "uma:   %-18s %12s %9s %12s\n", "(large blocks)",
-		    sized(tally->large).text, "-",
-		    counted(tally->large_allocs).text);
+		    word_bytes(tally->large).text, "-",
+		    word_count(tally->large_allocs).text);
+	types_show(out, tally);
 }
 
 /* ---- two of them ---- */
@@ -265,7 +261,7 @@ static void
 show_row(FILE *out, const char *name, const struct outcome *outcome)
 {
 	fprintf(out, "  %-12.12s %14s %14s %14s", name,
-	    timed(outcome->seconds).text, sized(outcome->peak_bytes).text,
+	    timed(outcome->seconds).text, word_bytes(outcome->peak_bytes).text,
 	    grouped(outcome->faults).text);
 }
 
@@ -281,7 +277,7 @@ report_peers(FILE *out, const char *peer, const struct outcome *uma,
 	show_row(out, "uma", uma);
 	if (tally->processes != 0)
 		fprintf(out, "   %s allocations, %.1f%% from per-CPU caches",
-		    counted(allocations(tally)).text, served(tally));
+		    word_count(allocations(tally)).text, served(tally));
 	fprintf(out, "\n");
 	show_row(out, peer, other);
 	fprintf(out, "\n");

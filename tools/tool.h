@@ -180,10 +180,24 @@ void types_read(char *line, struct tally *tally);
 void types_add(struct tally *tally, const struct tally *record);
 void types_drop(struct tally *tally);
 
+/* The few that hold most, for the summary; nothing without a request. */
+void types_show(FILE *out, const struct tally *tally);
+
 /* Their table; nothing if there is no type with a request. */
 void types_table(FILE *out, const struct tally *tally);
 
 /* ---- report.c ---- */
+
+/* Room for one number made readable. */
+struct word {
+	char text[32];
+};
+
+/* 9876, 54.3 k, 41.2 M: four digits at most. */
+struct word word_count(uint64_t n);
+
+/* 54.3 KiB. */
+struct word word_bytes(uint64_t bytes);
 
 /*
  * The table of all zones, laid out as FreeBSD's `vmstat -z`; and if there are
@@ -191,7 +205,7 @@ void types_table(FILE *out, const struct tally *tally);
  */
 void report_table(FILE *out, const struct tally *tally);
 
-/* What one run did, in at most ten lines. */
+/* What one run did, in at most eighteen lines. */
 void report_run(FILE *out, const char *command, const struct outcome *outcome,
     const struct tally *tally);
 

@@ -7,6 +7,8 @@
 
 #include "tool.h"
 
+#define TYPES_SHOWN 5
+
 /* ---- lines ---- */
 
 /* Keep the sizes rising, and each once. */
@@ -142,6 +144,47 @@ types_drop(struct tally *tally)
 	for (size_t i = 0; i < tally->type_count; i++)
 		free(tally->types[i].name);
 	free(tally->types);
+}
+
+/* ---- the summary ---- */
+
+/* By live bytes, and what is left by use. */
+static int
+compare_types(const void *a, const void *b)
+{
+	const struct type *const *ta = a;
+	const struct type *const *tb = b;
+
+	if ((*ta)->bytes != (*tb)->bytes)
+		return (*ta)->bytes < (*tb)->bytes ? 1 : -1;
+	if ((*ta)->allocs != (*tb)->allocs)
+		return (*ta)->allocs < (*tb)->allocs ? 1 : -1;
+	return strcmp((*ta)->name, (*tb)->name);
+}
+
+/* See tool.h. */
+void
+types_show(FILE *out, const struct tally *tally)
+{
+	const struct type **order;
+
+	order = must(calloc(tally->type_count + 1, sizeof *order));
+	for (size_t i = 0; i < tally->type_count; i++)
+		order[i] = &tally->types[i];
+	qsort(order, tally->type_count, sizeof *order, compare_types);
+	for (size_t i = 0; i < tally->type_count && i < TYPES_SHOWN; i++) {
+		const struct type *t = order[i];
+
+		if (t->allocs == 0 && t->used == 0)
+			break;
+		if (i == 0)
+			fprintf(out, "uma: largest types    live at exit"
+				     "    blocks  allocations\n");
+		fprintf(out, "uma:   %-18.40s %12s %9s %12s\n", t->name,
+		    word_bytes(t->bytes).text, word_count(t->used).text,
+		    word_count(t->allocs).text);
+	}
+	free(order);
 }
 
 /* ---- the table ---- */

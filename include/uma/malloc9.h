@@ -52,7 +52,7 @@ extern "C" {
 #define M_NODUMP 0x0800 /* accepted: core dumps are the system's */
 #endif
 #ifndef M_EXEC
-#define M_EXEC 0x4000 /* executable memory: refused */
+#define M_EXEC 0x4000 /* memory to run code in, if that is enabled */
 #endif
 
 #define UMA_MALLOC_VERSION 2020110501ul
@@ -125,12 +125,14 @@ struct domainset;
  *
  * Flags:    exactly one of
  *           M_NOWAIT  NULL rather than wait for memory
- *           M_WAITOK  wait; never returns NULL.  A size that no process can
- *                     have (above PTRDIFF_MAX) is a crime
+ *           M_WAITOK  wait; never returns NULL.  What no process can have,
+ *                     a size above PTRDIFF_MAX or size and alignment above
+ *                     the address space (2^47), is a crime
  *           and any of
  *           M_ZERO    the `size` bytes asked for are zero
+ *           M_EXEC    as uma_malloc_exec()
  *           M_USE_RESERVE, M_NODUMP: accepted
- *           M_EXEC is a crime, and so is any other.
+ *           Any other is a crime.
  * Needs:    a registered type; `align` a power of two, of any size.
  * Returns:  the block, aligned to 16 and to `align`.  A size of 0 gives a
  *           block of its own.  errno is left alone.
@@ -156,7 +158,19 @@ UMA_EXPORT void *uma_mallocarray(
 UMA_EXPORT void *uma_mallocarray_domainset(size_t nmemb, size_t size,
     struct malloc_type *type, struct domainset *domains, int flags);
 
-/* uma_malloc_exec, uma_malloc_domainset_exec - refused: a crime. */
+/*
+ * uma_malloc_exec, uma_malloc_domainset_exec - take memory to run code in
+ *
+ * The block is of whole pages, zero, in a mapping of its own that can be read,
+ * written and executed at the same time: whoever can make the program write
+ * there can make it run anything.  So it must be enabled for the process, by
+ * UMA_OPTIONS=malloc9:exec; otherwise M_EXEC is a crime.
+ *
+ * Flags:    as uma_malloc().
+ * Returns:  the block.  Where the system forbids such memory (SELinux,
+ *           seccomp, PR_SET_MDWE): NULL with M_NOWAIT, a crime with M_WAITOK.
+ * Cost:     system calls to take it and to give it back.
+ */
 UMA_EXPORT void *uma_malloc_exec(
     size_t size, struct malloc_type *type, int flags);
 UMA_EXPORT void *uma_malloc_domainset_exec(size_t size,
@@ -167,7 +181,8 @@ UMA_EXPORT void *uma_malloc_domainset_exec(size_t size,
  *
  * A block stays where it is if it fits and at least half of it is used.  With
  * M_ZERO what lies between the old usable size and `size` is zero.  A NULL
- * block is taken afresh.
+ * block is taken afresh.  With M_EXEC it always moves; without, whether a
+ * block can still be executed afterwards is open.
  *
  * Returns:  the block; NULL as uma_malloc() does, and then the old block is
  *           untouched, or with uma_reallocf() freed.

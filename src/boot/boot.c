@@ -37,6 +37,7 @@ wake_percpu(void)
 
 	options_read(&options);
 	malloc9_debug = malloc9_debug || options.malloc9_debug;
+	malloc9_exec = options.malloc9_exec;
 	return percpu_start(options.generic);
 }
 

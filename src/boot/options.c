@@ -11,7 +11,8 @@ static const struct key {
 } keys[] = {
 	{ "percpu", { "rseq", "generic" },
 	    "who may change a CPU's cache; rseq where the kernel can" },
-	{ "malloc9", { "debug" }, "blocks of malloc(9) remember their type" },
+	{ "malloc9", { "debug", "exec" },
+	    "blocks of malloc(9) remember their type; may hold code" },
 	{ "report", { NULL }, "file that the process's record is added to" },
 };
 enum { KEY_PERCPU, KEY_MALLOC9 }; /* their places above */
@@ -153,8 +154,10 @@ apply(struct options *out, struct piece name, struct piece value)
 			return;
 		if (i == KEY_PERCPU)
 			out->generic = is_text(value, "generic");
+		else if (i == KEY_MALLOC9 && is_text(value, "debug"))
+			out->malloc9_debug = true;
 		else if (i == KEY_MALLOC9)
-			out->malloc9_debug = is_text(value, "debug");
+			out->malloc9_exec = true;
 		return;
 	}
 	complain("unknown key", name, nearest_key(name));
@@ -167,6 +170,7 @@ options_read(struct options *out)
 
 	out->generic = false;
 	out->malloc9_debug = false;
+	out->malloc9_exec = false;
 	while (at != NULL && *at != '\0') {
 		const char *behind;
 		const char *rest;

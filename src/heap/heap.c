@@ -138,7 +138,8 @@ class_for(size_t bytes, size_t align)
 static void *
 alloc_once(size_t bytes, size_t align, enum heap_how how)
 {
-	unsigned index = class_for(bytes, align);
+	unsigned index =
+	    how == HEAP_ALONE ? HEAP_CLASSES : class_for(bytes, align);
 
 	if (index < HEAP_CLASSES)
 		return small_alloc(index, how);

@@ -37,7 +37,8 @@
 /* 16 to 128 in steps of 16, then four to a doubling. */
 #define HEAP_CLASSES 40u
 
-enum heap_how { HEAP_RAW = 0, HEAP_ZERO = 1 };
+/* HEAP_ALONE: zeros, in a mapping of its own, whatever the size. */
+enum heap_how { HEAP_RAW = 0, HEAP_ZERO = 1, HEAP_ALONE = 2 };
 
 /*
  * What the hits of malloc() and free() read, in one object so that another

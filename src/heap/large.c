@@ -37,7 +37,6 @@ take_memory(
 {
 	struct supply_run run;
 
-	l->mapped = bytes > HEAP_LARGE_MAX || align > RUN_ALIGN_MAX;
 	if (l->mapped) {
 		l->bytes = round_up(bytes, port_page_bytes());
 		l->base = port_map(l->bytes, align);
@@ -76,6 +75,9 @@ large_alloc(size_t bytes, size_t align, enum heap_how zero)
 	inside = gate_enter();
 	how = inside ? META_NORMAL : META_EMERGENCY;
 	l = meta_take(sizeof(*l), how);
+	if (l != NULL)
+		l->mapped = zero == HEAP_ALONE || bytes > HEAP_LARGE_MAX ||
+			    align > RUN_ALIGN_MAX;
 	if (l != NULL && !take_memory(l, bytes, align, &zeros, how)) {
 		meta_give(l, sizeof(*l), how);
 		l = NULL;

@@ -125,7 +125,7 @@ class_open(const struct malloc_type *type, size_t index)
 void request_check(const struct request *r);
 /* Answer a request that was checked. */
 void *request_fill(const struct request *r);
-/* Whether the size is more than can ever be had; a crime for who waits. */
+/* Whether it is more than can ever be had; a crime for who waits. */
 bool request_too_large(const struct request *r);
 /* Wait for memory; false if the request may not. */
 bool request_wait(const struct request *r, unsigned round);

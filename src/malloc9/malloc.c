@@ -4,15 +4,19 @@
 #include "port/port.h"
 
 #define WAIT_FLAGS  (M_NOWAIT | M_WAITOK)
-#define KNOWN_FLAGS (WAIT_FLAGS | M_ZERO | M_USE_RESERVE | M_NODUMP)
+#define KNOWN_FLAGS (WAIT_FLAGS | M_ZERO | M_USE_RESERVE | M_NODUMP | M_EXEC)
 
 #define ALIGN_MIN 16u
+
+/* No process has so many addresses in a row: half of what the page map knows */
+#define ADDRESSES_MAX ((size_t)1 << 47)
 
 #define SLEEP_MIN_NS UINT64_C(1000000)
 #define SLEEP_DOUBLE 6u   /* times */
 #define TELL_ROUNDS  100u /* about six seconds without memory */
 
 bool malloc9_debug = UMA_CHECKED != 0;
+bool malloc9_exec;
 
 static void *take_large(size_t size, struct malloc_type *type, int flags);
 UMA_SLOW static void *take(size_t bytes, size_t align, struct malloc_type *type,
@@ -91,8 +95,10 @@ request_check(const struct request *r)
 	const char *rule = NULL;
 
 	type_check(r->type, r->function);
-	if ((r->flags & M_EXEC) != 0)
-		rule = "M_EXEC is not for this function";
+	/* Only who is awake knows what is enabled. */
+	if ((r->flags & M_EXEC) != 0 && heap_wake() && !malloc9_exec)
+		rule = "executable memory is not enabled "
+		       "(UMA_OPTIONS=malloc9:exec)";
 	else if ((r->flags & ~KNOWN_FLAGS) != 0)
 		rule = "unknown flags";
 	else if ((r->flags & WAIT_FLAGS) == WAIT_FLAGS)
@@ -109,14 +115,19 @@ request_check(const struct request *r)
 bool
 request_too_large(const struct request *r)
 {
-	size_t extra = max_size(r->align, ALIGN_MIN) + tag_bytes();
+	const char *rule = NULL;
 
-	if (r->align <= HEAP_MAX / 2 && r->bytes <= HEAP_MAX - extra)
-		return false;
-	if ((r->flags & M_WAITOK) != 0)
-		uma_crime(r->function, "size above PTRDIFF_MAX", NULL,
-		    r->type->ks_shortdesc);
-	return true;
+	if (r->bytes > HEAP_MAX)
+		rule = "size above PTRDIFF_MAX";
+	else if (r->align > ADDRESSES_MAX)
+		rule = "alignment above the address space";
+	else if (r->bytes > ADDRESSES_MAX)
+		rule = "size above the address space";
+	else if (r->bytes + tag_bytes() > ADDRESSES_MAX - r->align)
+		rule = "size and alignment above the address space";
+	if (rule != NULL && (r->flags & M_WAITOK) != 0)
+		uma_crime(r->function, rule, NULL, r->type->ks_shortdesc);
+	return rule != NULL;
 }
 
 bool
@@ -139,6 +150,25 @@ request_wait(const struct request *r, unsigned round)
 		port_print(line, (size_t)(t.at - line));
 	}
 	return true;
+}
+
+/* Whole pages, zero.  That it is not allowed is no reason to wait. */
+static void *
+take_exec(const struct request *r)
+{
+	void *block = uma_heap_alloc_aligned(
+	    r->bytes + tag_bytes(), max_size(r->align, ALIGN_MIN), HEAP_ALONE);
+	bool refused;
+
+	if (block == NULL ||
+	    port_execute(block, uma_heap_usable(block, r->function), &refused))
+		return block;
+	uma_heap_free(block, r->function);
+	if (refused && (r->flags & M_WAITOK) != 0)
+		uma_crime(r->function,
+		    "the system does not allow executable memory", NULL,
+		    r->type->ks_shortdesc);
+	return NULL;
 }
 
 /* Only the bytes asked for are zeroed; the heap knows of fresh pages. */
@@ -170,7 +200,8 @@ request_fill(const struct request *r)
 	for (unsigned round = 0;; round++) {
 		l = type_ledger(r->type, r->function);
 		if (l != NULL)
-			block = take_raw(r);
+			block = (r->flags & M_EXEC) != 0 ? take_exec(r)
+							 : take_raw(r);
 		if (block != NULL)
 			break;
 		if (!request_wait(r, round))
@@ -250,17 +281,11 @@ uma_mallocarray_domainset(size_t nmemb, size_t size, struct malloc_type *type,
 	return take_array(nmemb, size, type, flags, __func__);
 }
 
-/* ---- refused ---- */
-
 /* See malloc9.h. */
 void *
 uma_malloc_exec(size_t size, struct malloc_type *type, int flags)
 {
-	(void)size;
-	(void)flags;
-	type_check(type, __func__);
-	uma_crime(__func__, "executable memory is not supported", NULL,
-	    type->ks_shortdesc);
+	return take(size, ALIGN_MIN, type, flags | M_EXEC, __func__);
 }
 
 /* See malloc9.h. */
@@ -268,12 +293,8 @@ void *
 uma_malloc_domainset_exec(
     size_t size, struct malloc_type *type, struct domainset *domains, int flags)
 {
-	(void)size;
 	(void)domains;
-	(void)flags;
-	type_check(type, __func__);
-	uma_crime(__func__, "executable memory is not supported", NULL,
-	    type->ks_shortdesc);
+	return take(size, ALIGN_MIN, type, flags | M_EXEC, __func__);
 }
 
 /* ---- sizes ---- */

@@ -44,4 +44,7 @@
 /* Blocks remember their type.  Set before the first block, or never. */
 extern bool malloc9_debug;
 
+/* M_EXEC is allowed.  Set as the library starts. */
+extern bool malloc9_exec;
+
 #endif /* MALLOC9_MALLOC9_H */

@@ -35,8 +35,9 @@ resize(void *block, const struct request *r)
 		return request_fill(r);
 	if (request_too_large(r))
 		return NULL;
-	return malloc9_debug ? resize_by_copy(block, r)
-			     : resize_in_heap(block, r);
+	return malloc9_debug || (r->flags & M_EXEC) != 0
+		   ? resize_by_copy(block, r)
+		   : resize_in_heap(block, r);
 }
 
 /* The heap's own way; a block that changed counts as freed and taken. */
@@ -67,7 +68,10 @@ resize_in_heap(void *block, const struct request *r)
 	return now;
 }
 
-/* Blocks with a tag at their end move whenever they would not fit. */
+/*
+ * Blocks with a tag at their end move whenever they would not fit, and who
+ * wants to run code in one gets another: what it has may not be for that.
+ */
 static void *
 resize_by_copy(void *block, const struct request *r)
 {
@@ -75,7 +79,8 @@ resize_by_copy(void *block, const struct request *r)
 	void *now;
 
 	was -= min_size(was, tag_bytes());
-	if (r->bytes <= was && (r->bytes > was / 2 || was <= 16)) {
+	if ((r->flags & M_EXEC) == 0 && r->bytes <= was &&
+	    (r->bytes > was / 2 || was <= 16)) {
 		tag_check(block, uma_heap_usable(block, r->function),
 		    type_ledger(r->type, r->function), r->type->ks_shortdesc,
 		    r->function);

@@ -36,6 +36,14 @@ bool port_commit(void *addr, size_t bytes);
 /* Reserve and commit in one step: fresh zeros.  NULL when refused. */
 void *port_map(size_t bytes, size_t align);
 
+/*
+ * Let code be run in a range that can be read and written.
+ *
+ * Returns:  false with the range as it was; `refused` says whether this is
+ *           not allowed, or only cannot be had now.
+ */
+bool port_execute(void *addr, size_t bytes, bool *refused);
+
 /* Fresh zeros that can only be read.  Never charged as memory. */
 void *port_zeros(size_t bytes, size_t align);
 

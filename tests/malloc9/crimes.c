@@ -55,15 +55,16 @@ TEST(flags)
 	DIES(uma_malloc(1, M_ONE, M_NOWAIT | 0x40000),
 	    "uma: uma_malloc: unknown flags: zone \"one\"");
 	DIES(uma_malloc(1, M_ONE, M_NOWAIT | M_EXEC),
-	    "uma: uma_malloc: M_EXEC is not for this function: zone \"one\"");
+	    "uma: uma_malloc: executable memory is not enabled "
+	    "(UMA_OPTIONS=malloc9:exec): zone \"one\"");
 	DIES(uma_realloc(NULL, 1, M_ONE, 0),
 	    "uma: uma_realloc: neither M_NOWAIT nor M_WAITOK: zone \"one\"");
 	DIES(uma_malloc_exec(1, M_ONE, M_WAITOK),
-	    "uma: uma_malloc_exec: executable memory is not supported: "
-	    "zone \"one\"");
+	    "uma: uma_malloc_exec: executable memory is not enabled "
+	    "(UMA_OPTIONS=malloc9:exec): zone \"one\"");
 	DIES(uma_malloc_domainset_exec(1, M_ONE, NULL, M_WAITOK),
 	    "uma: uma_malloc_domainset_exec: executable memory is not "
-	    "supported: zone \"one\"");
+	    "enabled (UMA_OPTIONS=malloc9:exec): zone \"one\"");
 }
 
 /* After a hit was possible, too: flags are looked at before. */
@@ -81,6 +82,16 @@ TEST(sizes)
 {
 	DIES(uma_malloc(SIZE_MAX, M_ONE, M_WAITOK),
 	    "uma: uma_malloc: size above PTRDIFF_MAX: zone \"one\"");
+	DIES(uma_realloc(NULL, (size_t)PTRDIFF_MAX + 1, M_ONE, M_WAITOK),
+	    "uma: uma_realloc: size above PTRDIFF_MAX: zone \"one\"");
+	DIES(uma_malloc(PTRDIFF_MAX, M_ONE, M_WAITOK),
+	    "uma: uma_malloc: size above the address space: zone \"one\"");
+	DIES(uma_malloc_aligned(1, (size_t)1 << 48, M_ONE, M_WAITOK),
+	    "uma: uma_malloc_aligned: alignment above the address space: "
+	    "zone \"one\"");
+	DIES(uma_malloc_aligned(1, (size_t)1 << 47, M_ONE, M_WAITOK),
+	    "uma: uma_malloc_aligned: size and alignment above the address "
+	    "space: zone \"one\"");
 	DIES(uma_mallocarray(SIZE_MAX / 2, 3, M_ONE, M_WAITOK),
 	    "uma: uma_mallocarray: nmemb * size overflows: zone \"one\"");
 	DIES(uma_mallocarray(SIZE_MAX / 2, 3, M_ONE, M_NOWAIT),

@@ -21,13 +21,17 @@ class RecordTest(unittest.TestCase):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="malloc9-test."))
         self.addCleanup(shutil.rmtree, self.home)
 
+    def run_it(self, *arguments):
+        done = subprocess.run(
+            [TOOL, "run", "--preload", LIBRARY, *arguments],
+            capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done
+
     def table_of(self, *command):
         """What follows the table of zones."""
         path = self.home / "stats"
-        done = subprocess.run(
-            [TOOL, "run", "--preload", LIBRARY, "--stats", path, "--",
-             *command], capture_output=True, text=True, timeout=60)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.run_it("--stats", path, "--", *command)
         zones, empty, types = path.read_text().rpartition("\n\n")
         self.assertTrue(zones.startswith("ITEM "), zones)
         return types
@@ -44,6 +48,15 @@ class RecordTest(unittest.TestCase):
             "kept name sizes 5     7   134K        4  1024\n"
             f"         gone     0     0K      100  {SMALL}\n"
             "       forked     0     0K        1  32\n")
+
+    def test_summary(self):
+        done = self.run_it(PROGRAM)
+        self.assertIn(
+            "uma: largest types    live at exit    blocks  allocations\n"
+            "uma:   kept name sizes 5       3.0 KiB         3            3\n"
+            "uma:   gone                        0 B         0          100\n",
+            done.stderr)
+        self.assertNotIn("largest types", self.run_it("true").stderr)
 
     def test_no_types_no_table(self):
         self.assertEqual(self.table_of("true"), "")

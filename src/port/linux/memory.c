@@ -88,6 +88,17 @@ port_map(size_t bytes, size_t align)
 }
 
 /* See port.h. */
+bool
+port_execute(void *addr, size_t bytes, bool *refused)
+{
+	long answer = sys_call(SYS_mprotect, sys_arg(addr), (long)bytes,
+	    PROT_READ | PROT_WRITE | PROT_EXEC);
+
+	*refused = answer != 0 && answer != -ENOMEM;
+	return answer == 0;
+}
+
+/* See port.h. */
 void *
 port_zeros(size_t bytes, size_t align)
 {

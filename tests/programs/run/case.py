@@ -19,7 +19,7 @@ LIBRARY = os.environ["UMA_PRELOAD"]
 CC = os.environ.get("CC", "cc").split()
 
 LIMIT = 60  # seconds until a hang is a failure
-LINES = 12  # the summary's most
+LINES = 18  # the summary's most
 HEADER = ("ITEM                   SIZE  LIMIT     USED     FREE      REQ"
           "     FAILSLEEP XDOMAIN")
 COLUMNS = ("size", "limit", "used", "free", "req", "fail", "sleep",
