@@ -103,8 +103,8 @@ struct port_self {
 struct port_self *port_self(void);
 
 /*
- * A number of this thread: not 0, the same for its whole life, of no other
- * living thread, below 2^47.
+ * A number of this thread: even and not 0, the same for its whole life, of no
+ * other living thread, below 2^47.
  */
 uintptr_t port_thread_id(void);
 

@@ -51,7 +51,8 @@ look_in_threads(void)
 		pthread_join(threads[i], NULL);
 	for (int i = 0; i < THREADS; i++) {
 		CHECK(seen[i].zero && seen[i].constant);
-		CHECK(seen[i].id != 0 && seen[i].id >> 47 == 0);
+		CHECK(seen[i].id != 0 && seen[i].id >> 47 == 0 &&
+		      seen[i].id % 2 == 0);
 		CHECK(seen[i].id != port_thread_id());
 		for (int j = 0; j < i; j++)
 			CHECK(seen[i].id != seen[j].id &&
