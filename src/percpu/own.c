@@ -77,7 +77,7 @@ is_owned(uint64_t word)
 static uint64_t
 my_token(void)
 {
-	/* A thread's number has 47 bits and is a multiple of two at least. */
+	/* A thread's number has 47 bits and is even: it is never CLOSED's. */
 	return OWNED | (uint64_t)port_thread_id() << 16;
 }
 
@@ -132,6 +132,8 @@ percpu_own(uintptr_t caches, uint64_t *word)
 
 	if (c == NULL)
 		return NULL;
+	/* release, pairs with the fence in read_once(): owned comes first. */
+	atomic_thread_fence(memory_order_release);
 	percpu_saw(caches, c);
 	fold(c, *word);
 	return c;
@@ -233,6 +235,8 @@ percpu_seize(struct cache **records, uint64_t *words, size_t count)
 			}
 		}
 	} while (lost != 0);
+	/* release, as in percpu_own(). */
+	atomic_thread_fence(memory_order_release);
 	for (size_t i = 0; i < count; i++) {
 		if (words[i] == CLOSED)
 			words[i] = 0;
