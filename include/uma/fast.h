@@ -10,7 +10,7 @@
  *
  * The code knows the first line of a zone and of a per-CPU record; a program
  * compiled against another layout than the library's stops at load with one
- * line.  On other machines than x86-64 these are the plain calls.
+ * line.  On other machines than x86-64 and aarch64 these are the plain calls.
  *
  * Context:  as the plain calls; safe in code that is dlclosed.
  * Cost:     some twenty instructions each, one written line, none locked.
@@ -27,14 +27,7 @@
 extern "C" {
 #endif
 
-#if defined(__x86_64__) && defined(__GNUC__)
-
-/* The kernel may look at the descriptor later than this code is loaded. */
-static __inline__ void
-uma_fast_leave(intptr_t area)
-{
-	__asm__ volatile("movq $0, %%fs:8(%0)" ::"r"(area) : "memory");
-}
+#if defined(UMA_HAS_SEQUENCES)
 
 __attribute__((constructor, unused)) static void
 uma_fast_start(void)

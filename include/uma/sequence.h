@@ -47,11 +47,13 @@ struct uma_fast_zone {
 /* Stops the process unless `version` is the library's. */
 UMA_EXPORT void uma_fast_check(uint32_t version);
 
-#if defined(__x86_64__) && defined(__GNUC__)
-
 /* The number behind a name, as text for the assembler. */
 #define UMA_TEXT(number)  UMA_TEXT_(number)
 #define UMA_TEXT_(number) #number
+
+#if defined(__x86_64__) && defined(__GNUC__)
+
+#define UMA_HAS_SEQUENCES 1
 
 /* clang-format off */
 /*
@@ -157,7 +159,136 @@ fail:
 	return 0;
 }
 
-#endif /* __x86_64__ */
+/* The kernel may look at the descriptor later than this code is loaded. */
+static __inline__ void
+uma_fast_leave(intptr_t area)
+{
+	__asm__ volatile("movq $0, %%fs:8(%0)" ::"r"(area) : "memory");
+}
+
+#elif defined(__aarch64__) && defined(__LP64__) && defined(__GNUC__)
+
+#define UMA_HAS_SEQUENCES 1
+
+/* clang-format off */
+/*
+ * As on x86-64, but for three things.  The signature is an instruction, which
+ * has one byte order where data has two.  It and the abort label are in the
+ * function's own section, behind all else, so that conditional branches reach
+ * them in programs of any size; they go on to the failure from there.  And the
+ * word is loaded with acquire: who makes a record live may be on another CPU,
+ * and the slots must not be read before the word that speaks of them.
+ */
+#define UMA_RSEQ_BEGIN							\
+	".pushsection __rseq_cs, \"aw\"\n\t"				\
+	".balign 32\n"							\
+	"777:\n\t"							\
+	".long 0, 0\n\t"						\
+	".quad 771f, 772f - 771f, 774f\n\t"				\
+	".popsection\n\t"						\
+	".subsection 1\n\t"						\
+	".inst 0xd428bc00\n"						\
+	"774:\n\t"							\
+	"b %l[fail]\n\t"						\
+	".previous\n\t"							\
+	"adrp %[rec], 777b\n\t"						\
+	"add %[rec], %[rec], #:lo12:777b\n\t"				\
+	"str %[rec], [%[area], #8]\n"					\
+	"771:\n\t"							\
+	"ldr %w[word], [%[area], #4]\n\t"				\
+	"cmp %w[word], #0\n\t"						\
+	"b.lt 774b\n\t"							\
+	"ldr %w[rec], [%[tp], %[index]]\n\t"				\
+	"add %[rec], %[caches], %[rec], lsl #" UMA_TEXT(UMA_CPU_SHIFT) "\n\t"\
+	"ldar %[word], [%[rec]]\n\t"
+
+#define UMA_RSEQ_COMMIT(what)						\
+	"str " what ", [%[rec]]\n"					\
+	"772:\n\t"
+/* clang-format on */
+
+/* Pop an item of this CPU's record; NULL for a miss. */
+static __inline__ void *
+uma_fast_pop(uintptr_t caches, intptr_t area, intptr_t index)
+{
+	char *tp = (char *)__builtin_thread_pointer();
+	uintptr_t rec;
+	uintptr_t slots;
+	uint64_t word;
+	uint64_t top;
+
+	/* clang-format off */
+	__asm__ goto volatile(
+	    UMA_RSEQ_BEGIN
+	    "tst %[word], #0xff\n\t"
+	    "b.eq 774b\n\t"
+	    "sub %[word], %[word], #1\n\t"
+	    "ldr %[slots], [%[rec], #8]\n\t"
+	    "and %[top], %[word], #0xff\n\t"
+	    "ldr %[slots], [%[slots], %[top], lsl #3]\n\t"
+	    "add %[word], %[word], #16, lsl #12\n\t"
+	    UMA_RSEQ_COMMIT("%[word]")
+	    : [rec] "=&r"(rec), [word] "=&r"(word), [top] "=&r"(top),
+	      [slots] "=&r"(slots)
+	    : [caches] "r"(caches), [area] "r"(tp + area), [tp] "r"(tp),
+	      [index] "r"(index)
+	    : "memory", "cc"
+	    : fail);
+	/* clang-format on */
+	if (slots == 0)
+		__builtin_unreachable(); /* no item is NULL */
+	return (void *)slots;
+fail:
+	return NULL;
+}
+
+/* Push an item on this CPU's record; 0 for a miss. */
+static __inline__ int
+uma_fast_push(uintptr_t caches, intptr_t area, intptr_t index, void *item)
+{
+	char *tp = (char *)__builtin_thread_pointer();
+	uintptr_t rec;
+	uintptr_t slots;
+	uint64_t word;
+	uint64_t count;
+
+	/* clang-format off */
+	__asm__ goto volatile(
+	    UMA_RSEQ_BEGIN
+	    "ubfx %[count], %[word], #8, #8\n\t"
+	    "cmp %w[count], %w[word], uxtb\n\t"
+	    "b.eq 774b\n\t"
+	    "ldr %[slots], [%[rec], #8]\n\t"
+	    "and %[count], %[word], #0xff\n\t"
+	    "add %[slots], %[slots], %[count], lsl #3\n\t"
+	    "ldur %[count], [%[slots], #-8]\n\t"
+	    "cmp %[count], %[item]\n\t"
+	    "b.eq 774b\n\t"
+	    "str %[item], [%[slots]]\n\t"
+	    "add %[word], %[word], #1\n\t"
+	    UMA_RSEQ_COMMIT("%[word]")
+	    : [rec] "=&r"(rec), [word] "=&r"(word), [count] "=&r"(count),
+	      [slots] "=&r"(slots)
+	    : [caches] "r"(caches), [area] "r"(tp + area), [tp] "r"(tp),
+	      [index] "r"(index), [item] "r"(item)
+	    : "memory", "cc"
+	    : fail);
+	/* clang-format on */
+	return 1;
+fail:
+	return 0;
+}
+
+/* As on x86-64. */
+static __inline__ void
+uma_fast_leave(intptr_t area)
+{
+	char *tp = (char *)__builtin_thread_pointer();
+
+	__asm__ volatile("str xzr, [%0, #8]" ::"r"(tp + area) : "memory");
+}
+
+#endif /* which machine */
 
 #ifdef __cplusplus
 }

@@ -60,6 +60,9 @@ struct arch_rseq {
 #elif defined(__x86_64__)
 #include "port/arch/x86_64/cpu.h"
 #include "port/arch/x86_64/rseq.h"
+#elif defined(__aarch64__) && defined(__LP64__)
+#include "port/arch/aarch64/cpu.h"
+#include "port/arch/aarch64/rseq.h"
 #else
 #include "port/arch/generic/cpu.h"
 #include "port/arch/generic/rseq.h"

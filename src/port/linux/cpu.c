@@ -17,27 +17,10 @@
 #include <signal.h>
 #include <sys/utsname.h>
 
+#include "port/arch/rseq_test.h"
 #include "port/port.h"
 
 #include "port/linux/sys.h"
-
-#if defined(__x86_64__)
-#include "port/arch/x86_64/rseq_test.h"
-#else
-enum rseq_test_end { RSEQ_TEST_SPUN, RSEQ_TEST_ABORTED, RSEQ_TEST_SAW };
-
-/* Proves nothing: no test was written for this machine yet. */
-static enum rseq_test_end
-rseq_test_spin(void *area, _Atomic uint32_t *inside, _Atomic uint32_t *word,
-    uint32_t round, uint64_t spins)
-{
-	(void)area;
-	(void)word;
-	(void)spins;
-	atomic_store_explicit(inside, round, memory_order_relaxed);
-	return RSEQ_TEST_SPUN;
-}
-#endif
 
 /*
  * From this release on, arm64 kernels let a section go on after preemption

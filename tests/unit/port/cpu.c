@@ -7,13 +7,17 @@
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 
+#include "port/arch/rseq_test.h"
 #include "port/port.h"
 
-#if defined(__x86_64__)
-#include "port/arch/x86_64/rseq_test.h"
-#endif
-
+/* What glibc registers with. */
+#if defined(__aarch64__) && defined(__AARCH64EB__)
+#define RSEQ_SIGNATURE 0x00bc28d4
+#elif defined(__aarch64__)
+#define RSEQ_SIGNATURE 0xd428bc00
+#else
 #define RSEQ_SIGNATURE 0x53053053
+#endif
 
 extern const ptrdiff_t __rseq_offset;
 extern const unsigned __rseq_size;
@@ -246,7 +250,7 @@ TEST(without_rseq_harmless_memory)
 	CHECK_EQ(status, 0);
 }
 
-#if defined(__x86_64__)
+#if ARCH_HAS_RSEQ
 
 TEST_TIME(selftest_proves_aborts, 120)
 {

@@ -1,27 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * port/arch/x86_64/rseq_test.h - a critical section that only waits
- *
- * It says from within that it is there, then spins until another thread
- * changes a word.  A kernel that aborts sections never lets it see a change
- * that was made after it had to be aborted.
- */
+/* The waiting section of rseq_test.h on x86-64. */
 #ifndef PORT_ARCH_X86_64_RSEQ_TEST_H
 #define PORT_ARCH_X86_64_RSEQ_TEST_H
 
-#include "base/base.h"
-
-enum rseq_test_end {
-	RSEQ_TEST_SPUN,    /* nothing happened: this proves nothing */
-	RSEQ_TEST_ABORTED, /* the kernel restarted the section */
-	RSEQ_TEST_SAW,     /* it saw the change and was not restarted */
-};
-
-/*
- * Store `round` to *inside, then spin while *word != round.
- * Needs:    `area` is this thread's registered struct rseq; spins > 0.
- * Cost:     a few nanoseconds a spin.
- */
 static __attribute__((noinline)) enum rseq_test_end
 rseq_test_spin(void *area, _Atomic uint32_t *inside, _Atomic uint32_t *word,
     uint32_t round, uint64_t spins)
