@@ -347,6 +347,14 @@ port_mapped(const void *addr, size_t bytes)
 	return true;
 }
 
+/* See port.h.  There is nothing to run here. */
+bool
+port_execute(void *addr, size_t bytes, bool *refused)
+{
+	*refused = false;
+	return !sim_point(POINT_MAY_FAIL) && port_mapped(addr, bytes);
+}
+
 /* See port.h. */
 void
 port_huge(void *addr, size_t bytes, bool wanted)
