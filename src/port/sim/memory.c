@@ -269,16 +269,6 @@ port_commit(void *addr, size_t bytes)
 	return true;
 }
 
-/* See port.h.  Nothing is run here: it may have no memory, or none to give. */
-bool
-port_execute(void *addr, size_t bytes, bool *refused)
-{
-	(void)addr;
-	(void)bytes;
-	*refused = false;
-	return !sim_point(POINT_MAY_FAIL);
-}
-
 static void *
 map(size_t bytes, size_t align, int what)
 {
