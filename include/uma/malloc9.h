@@ -212,7 +212,7 @@ UMA_EXPORT size_t uma_malloc_usable_size(const void *block);
 UMA_EXPORT size_t uma_malloc_size(size_t size);
 
 /* uma_would_overflow - whether nmemb * size is more than a size_t holds. */
-static inline int
+static __inline int
 uma_would_overflow(size_t nmemb, size_t size)
 {
 	return size != 0 && nmemb > SIZE_MAX / size;

@@ -183,7 +183,12 @@ UMA_EXPORT void uma_vm_zone_print(int fd);
 }
 #endif
 
-#ifndef UMA_VM_ZONE_PREFIXED
+#endif /* UMA_VM_ZONE_H */
+
+/* By themselves: who had the header without them may want them after all. */
+#if !defined(UMA_VM_ZONE_PREFIXED) && !defined(UMA_VM_ZONE_NAMES_H)
+#define UMA_VM_ZONE_NAMES_H
+
 #ifdef zfree
 #error "uma/vm_zone.h: malloc(9)'s zfree is active here: a file has one zfree"
 #endif
@@ -256,6 +261,4 @@ static __inline void
 vm_zone_init2(void)
 {
 }
-#endif /* !UMA_VM_ZONE_PREFIXED */
-
-#endif /* UMA_VM_ZONE_H */
+#endif /* !UMA_VM_ZONE_PREFIXED && !UMA_VM_ZONE_NAMES_H */

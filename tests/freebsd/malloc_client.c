@@ -14,9 +14,9 @@
 
 #define NUNITS 200
 
+MALLOC_DECLARE(M_FOONAME); /* as a header of the driver would */
 static MALLOC_DEFINE(M_FOOTAB, "foo_table", "foo(4) unit table");
 MALLOC_DEFINE(M_FOONAME, "foo_name", "foo(4) unit names");
-MALLOC_DECLARE(M_FOONAME);
 
 struct foo_softc {
 	int sc_unit;
@@ -36,7 +36,7 @@ struct foo_table {
 static int
 foo_release(int unit)
 {
-	return unit;
+	return (unit);
 }
 
 static int
@@ -45,26 +45,27 @@ foo_grow(struct foo_table *ft)
 	size_t room = ft->ft_room == 0 ? 4 : ft->ft_room * 2;
 
 	if (WOULD_OVERFLOW(room, sizeof(*ft->ft_unit)))
-		return __LINE__;
+		return (__LINE__);
 	ft->ft_unit = realloc(
 	    ft->ft_unit, room * sizeof(*ft->ft_unit), M_FOOTAB, M_WAITOK);
 	if (malloc_usable_size(ft->ft_unit) < room * sizeof(*ft->ft_unit))
-		return __LINE__;
+		return (__LINE__);
 	ft->ft_room = room;
-	return 0;
+	return (0);
 }
 
 static int
 foo_attach(struct foo_table *ft, int unit)
 {
 	struct foo_softc *sc;
+	u_int i;
 
 	if (ft->ft_count == ft->ft_room && foo_grow(ft) != 0)
-		return __LINE__;
+		return (__LINE__);
 	sc = malloc(sizeof(*sc), M_FOOTAB, M_WAITOK | M_ZERO);
-	for (u_int i = 0; i < nitems(sc->sc_regs); i++) {
+	for (i = 0; i < nitems(sc->sc_regs); i++) {
 		if (sc->sc_regs[i] != 0)
-			return __LINE__;
+			return (__LINE__);
 	}
 	sc->sc_unit = unit;
 	sc->sc_name =
@@ -73,7 +74,7 @@ foo_attach(struct foo_table *ft, int unit)
 	sc->sc_ops.free = foo_release;
 	sc->sc_regs[unit % 20] = 0xffffffff;
 	ft->ft_unit[ft->ft_count++] = sc;
-	return 0;
+	return (0);
 }
 
 static int
@@ -83,13 +84,13 @@ foo_detach(struct foo_softc *sc)
 
 	snprintf(want, sizeof(want), "foo%d", sc->sc_unit);
 	if (strcmp(sc->sc_name, want) != 0)
-		return __LINE__;
+		return (__LINE__);
 	if (sc->sc_ops.free(sc->sc_unit) != sc->sc_unit)
-		return __LINE__;
+		return (__LINE__);
 	zfree(sc->sc_name, M_FOONAME);
 	bzero(sc, sizeof(*sc));
 	free(sc, M_FOOTAB);
-	return 0;
+	return (0);
 }
 
 int
@@ -97,13 +98,14 @@ malloc_client(unsigned seed)
 {
 	struct foo_table ft = { NULL, 0, 0 };
 	int line = 0;
+	int unit;
 
-	for (int unit = 0; unit < NUNITS && line == 0; unit++)
+	for (unit = 0; unit < NUNITS && line == 0; unit++)
 		line = foo_attach(&ft, (int)(seed % 1000) + unit);
 	while (ft.ft_count != 0 && line == 0)
 		line = foo_detach(ft.ft_unit[--ft.ft_count]);
 	free(ft.ft_unit, M_FOOTAB);
-	return line;
+	return (line);
 }
 
 void
@@ -118,7 +120,7 @@ malloc_client_leak(void)
 static int
 count_type(struct malloc_type *type)
 {
-	return type == M_FOOTAB || type == M_FOONAME || type == M_TEMP;
+	return (type == M_FOOTAB || type == M_FOONAME || type == M_TEMP);
 }
 
 static void
@@ -133,18 +135,18 @@ aligned_calls(void)
 	char *p = malloc_aligned(100, 8192, M_TEMP, M_WAITOK);
 
 	if ((uintptr_t)p % 8192 != 0)
-		return __LINE__;
+		return (__LINE__);
 	free(p, M_TEMP);
 	p = malloc_domainset_aligned(100, 256, M_DEVBUF, NULL, M_NOWAIT);
 	if (p == NULL || (uintptr_t)p % 256 != 0)
-		return __LINE__;
+		return (__LINE__);
 	free(p, M_DEVBUF);
 	p = malloc_domainset(10, M_TEMP, NULL, M_WAITOK | M_USE_RESERVE);
 	p = reallocf(p, 100000, M_TEMP, M_WAITOK | M_NODUMP);
 	free(p, M_TEMP);
 	p = mallocarray_domainset(10, 10, M_TEMP, NULL, M_NOWAIT);
 	free(p, M_TEMP);
-	return p == NULL ? __LINE__ : 0;
+	return (p == NULL ? __LINE__ : 0);
 }
 
 int
@@ -154,15 +156,15 @@ malloc_client_calls(void)
 
 	malloc_type_list(see_type, &seen);
 	if (seen != 3)
-		return __LINE__;
+		return (__LINE__);
 	if (malloc_desc2type("foo_table") != M_FOOTAB)
-		return __LINE__;
+		return (__LINE__);
 	if (malloc_size(1) < 1 || malloc_size(1 << 20) != 0)
-		return __LINE__;
+		return (__LINE__);
 	malloc_type_allocated(M_TEMP, 5000);
 	malloc_type_freed(M_TEMP, 5000);
 	free(NULL, M_TEMP);
-	return aligned_calls();
+	return (aligned_calls());
 }
 
 void
