@@ -15,6 +15,7 @@
 #define PEER_KEEPS  1
 #define PEER_SHARES 1
 #define PEER_GROWS  1
+#define PEER_CLOSES 0
 
 /* Two threads' caches may each hold half as much again while none is out. */
 #define DPDK_CACHE 512
@@ -40,7 +41,7 @@ peer_open(size_t item_bytes, size_t item_count, void (*init)(void *item))
 {
 	static char words[][20] = { "bench", "--no-huge", "--no-shconf",
 		"--no-pci", "--no-telemetry", "--log-level=3", "-l0",
-		"-m2600" };
+		"-m3000" };
 	char *args[sizeof(words) / sizeof(words[0])];
 	struct peer peer;
 

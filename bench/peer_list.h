@@ -16,6 +16,7 @@
 #define PEER_KEEPS  0
 #define PEER_SHARES 0
 #define PEER_GROWS  0
+#define PEER_CLOSES 0
 
 struct peer {
 	struct list *list;

@@ -11,6 +11,7 @@
 #define PEER_KEEPS  0
 #define PEER_SHARES 1
 #define PEER_GROWS  1
+#define PEER_CLOSES 0
 
 struct peer {
 	size_t item_bytes;

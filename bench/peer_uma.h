@@ -15,6 +15,7 @@
 #define PEER_KEEPS  1
 #define PEER_SHARES 1
 #define PEER_GROWS  1
+#define PEER_CLOSES 1
 
 struct peer {
 	uma_zone_t zone;
@@ -46,6 +47,12 @@ static inline struct peer
 peer_join(struct peer peer)
 {
 	return peer;
+}
+
+static inline void
+peer_close(struct peer peer)
+{
+	bench_need(uma_zdestroy(peer.zone, M_NOWAIT) == 0, "a zone stays");
 }
 
 static inline void *

@@ -3,10 +3,11 @@
 import glob
 import os
 import pathlib
+import signal
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TIMEOUT_S = 300
+TIMEOUT_S = 120
 
 # Ours, in the order of the tables; what each is compared with is in report.py.
 OURS = ("uma-malloc", "uma-zone", "uma-inline")
@@ -22,6 +23,8 @@ MALLOCS = {
 NAMES = (*LIMITS, *POOLS, *MALLOCS, *OURS)
 ZONES = {"list": "list", "list-called": "list-called", "dpdk": "dpdk",
          "uma-zone": "uma", "uma-inline": "uma-inline"}
+# Why a program may not have been built.
+MISSING = {"dpdk": "not built: libdpdk-dev was not there at `meson setup`"}
 LIBRARIES = ("/usr/local/lib", "/usr/lib/*-linux-gnu", "/usr/lib64",
              "/usr/lib")
 
@@ -40,10 +43,13 @@ class Peer:
         self.absent = None
         self.is_malloc = name not in ZONES
         self.zones = self.bench / f"bench-zones-{ZONES.get(name, 'malloc')}"
-        if self.is_malloc and name != "glibc":
+        if name == "glibc":
+            # Named, or a program that is linked with another malloc has it.
+            self.preload = "libc.so.6"
+        elif self.is_malloc:
             self.find(name, pathlib.Path(build))
         if not self.zones.exists():
-            self.absent = "not built"
+            self.absent = MISSING.get(name, "not built")
         self.rows = [] if self.absent else self.list_rows()
 
     def find(self, name, build):
@@ -86,25 +92,48 @@ class Peer:
             command = [self.zones, row]
         return metrics(self.run(command))
 
-    def launch(self, command, env):
-        """Run any program on this peer; returns {metric: value}."""
-        return metrics(finish(
-            [self.bench / "bench-launch", self.preload, *command],
-            {**os.environ, "LD_PRELOAD": "", **env}))
+    def launch(self, program):
+        """Run a programs.Program on this peer; returns {metric: value}.
+
+        Its client runs beside it, on the C library's malloc.
+        """
+        command = [self.bench / "bench-launch", self.preload,
+                   *program.command]
+        env = {**os.environ, "LD_PRELOAD": "", **program.env}
+        if program.client is None:
+            return metrics(finish(command, env))
+        with subprocess.Popen(program.client, env=env,
+                              stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as client:
+            try:
+                result = metrics(finish(command, env))
+            except Failed:
+                client.kill()
+                raise
+        if client.returncode != 0:
+            raise Failed(f"the client ended with {client.returncode}")
+        return result
 
 
 def finish(command, env):
+    """What a command prints; late, it ends with all that it started."""
     try:
-        done = subprocess.run(command, env=env, capture_output=True,
-                              text=True, timeout=TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        raise Failed(f"not over after {TIMEOUT_S} s") from None
+        process = subprocess.Popen(
+            command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, start_new_session=True)
     except OSError as error:
         raise Failed(str(error)) from None
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines()
-        raise Failed(lines[-1] if lines else f"ended with {done.returncode}")
-    return done.stdout
+    try:
+        said, errors = process.communicate(timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise Failed(f"not over after {TIMEOUT_S} s") from None
+    if process.returncode != 0:
+        lines = errors.strip().splitlines()
+        raise Failed(lines[-1] if lines
+                     else f"ended with {process.returncode}")
+    return said
 
 
 def metrics(text):

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Real programs, and the input made for them, the same in every run."""
+import collections
 import pathlib
 import shutil
 import subprocess
+
+# `client`: None, or a command that runs beside and makes the program end.
+Program = collections.namedtuple("Program", "command env client",
+                                 defaults=({}, None))
 
 PYTHON = """
 import json
@@ -71,6 +76,64 @@ int (*const pointer{n})(struct s{n} *, int, int) = work{n};
 """
 
 
+# What a compiler of templates does: many small nodes, few of them freed.
+TEMPLATES = """
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+#include <regex>
+#include <set>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+template <int N> struct chain {
+	struct inner { int n[N + 1]; };
+	using type = std::variant<std::vector<inner>, std::map<int, inner *>>;
+	static int depth(const type &t) {
+		auto size = [](auto &v) { return int(v.size()) + N; };
+		return std::visit(size, t) + chain<N - 1>::depth({});
+	}
+};
+template <> struct chain<0> {
+	using type = int;
+	static int depth(const type &t) { return t; }
+};
+template <std::size_t... I> int sum(std::index_sequence<I...>) {
+	auto t = std::make_tuple(std::integral_constant<std::size_t, I>()...);
+	return int((std::get<I>(t) + ... + 0u)) +
+	       (chain<int(I % 12)>::depth({}) + ... + 0);
+}
+int main() {
+	std::unordered_map<std::string, std::function<int()>> table;
+	table["sum"] = [] { return sum(std::make_index_sequence<40>()); };
+	std::regex words("[a-z]+( [0-9]+)*");
+	std::set<std::string> names;
+	for (auto &[name, call] : table)
+		if (std::regex_match(name, words) && call() > 0)
+			names.insert(name);
+	return names.empty();
+}
+"""
+
+# Values of many sizes set, changed, expired, then a sorted set and lists.
+REDIS_CLIENT = """
+socket=$1
+for try in $(seq 200); do
+	redis-cli -s "$socket" ping >/dev/null 2>&1 && break
+	sleep 0.05
+done
+for bytes in 20 150 1200; do
+	redis-benchmark -s "$socket" -q -P 32 -n 30000 -r 20000 -d $bytes \\
+		-t set,get,sadd,hset,zadd
+done
+redis-benchmark -s "$socket" -q -P 32 -n 30000 -d 100 -t lpush,lpop
+redis-cli -s "$socket" shutdown nosave
+"""
+
+
 def big_c():
     return "".join(FUNCTION.format(n=n, k=n % 13 + 3) for n in range(250))
 
@@ -93,28 +156,37 @@ def make_repository(folder):
 
 
 def prepare(folder):
-    """Write all input into `folder`; returns {name: (command, env)}."""
+    """Write all input into `folder`; returns {name: Program}."""
     folder = pathlib.Path(folder)
     (folder / "big.c").write_text(big_c())
+    (folder / "templates.cc").write_text(TEMPLATES)
     (folder / "work.py").write_text(PYTHON)
     (folder / "work.pl").write_text(PERL)
     (folder / "work.sql").write_text(SQL)
     repository = folder / "repository"
     if shutil.which("git"):
         make_repository(repository)
+    socket = folder / "redis.socket"
     programs = {
         # Nobody's settings decide what it does.
-        "git-log": (["git", "-C", repository, "log", "--stat"],
-                    {"GIT_CONFIG_GLOBAL": "/dev/null"}),
+        "git-log": Program(["git", "-C", repository, "log", "--stat"],
+                           {"GIT_CONFIG_GLOBAL": "/dev/null"}),
         # By default Python's own allocator stands before malloc.
-        "python3": (["python3", folder / "work.py"], {}),
-        "python3-malloc": (["python3", folder / "work.py"],
-                           {"PYTHONMALLOC": "malloc"}),
-        "gcc": (["gcc", "-O1", "-c", folder / "big.c", "-o",
-                 folder / "big.o"], {}),
-        "sqlite3": (["sqlite3", ":memory:", f".read {folder / 'work.sql'}"],
-                    {}),
-        "perl": (["perl", folder / "work.pl"], {}),
+        "python3": Program(["python3", folder / "work.py"]),
+        "python3-malloc": Program(["python3", folder / "work.py"],
+                                  {"PYTHONMALLOC": "malloc"}),
+        "gcc": Program(["gcc", "-O1", "-c", folder / "big.c", "-o",
+                        folder / "big.o"]),
+        "g++": Program(["g++", "-std=c++17", "-O0", "-c",
+                        folder / "templates.cc", "-o",
+                        folder / "templates.o"]),
+        "sqlite3": Program(["sqlite3", ":memory:",
+                            f".read {folder / 'work.sql'}"]),
+        "perl": Program(["perl", folder / "work.pl"]),
+        "redis": Program(
+            ["redis-server", "--port", "0", "--unixsocket", socket, "--save",
+             "", "--appendonly", "no", "--dir", folder, "--hz", "10"],
+            client=["sh", "-c", REDIS_CLIENT, "client", socket]),
     }
     return {name: program for name, program in programs.items()
-            if shutil.which(program[0][0])}
+            if shutil.which(program.command[0])}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """From samples to medians, ratios, tables; less is better everywhere."""
+import fnmatch
 import statistics
 
 import peers
@@ -44,6 +45,41 @@ def divided(a, b):
     if b == 0:
         return 1.0 if a == 0 else float("inf")
     return a / b
+
+
+# What the geometric mean is taken of: malloc in all that programs do with it.
+SUITE = {"kernel/*": "ns", "program/*": "cpu-ms"}
+
+
+def suite(rows):
+    """{peer: (mean, rows)}: how many times as fast as each malloc ours is.
+
+    The geometric mean over the rows of SUITE that both have.
+    """
+    ratios = {}
+    for row in rows:
+        if not any(fnmatch.fnmatchcase(row["row"], glob) and
+                   row["metric"] == metric
+                   for glob, metric in SUITE.items()):
+            continue
+        ours = row["peers"].get("uma-malloc")
+        for name in peers.MALLOCS:
+            if ours and row["peers"].get(name):
+                ratios.setdefault(name, []).append(
+                    divided(row["peers"][name]["median"], ours["median"]))
+    return {name: (statistics.geometric_mean(values), len(values))
+            for name, values in ratios.items()}
+
+
+def suite_line(means):
+    """The mean against every peer; the least of them is what is promised."""
+    text = ", ".join(f"{mean:.3f} of {name}'s" for name, (mean, _) in
+                     means.items())
+    least = min(mean for mean, _ in means.values())
+    count = max(count for _, count in means.values())
+    verdict = "ahead of each" if least > 1 else "lost"
+    return (f"uma-malloc's speed over the suite, geometric mean of "
+            f"{count} rows: {text}; {verdict} (aim: 1.10 of the best)")
 
 
 def digits(value):

@@ -3,9 +3,7 @@
 
 #include <stddef.h>
 
-#define MILLION 1000000
-
-/* Rows of both orders of freeing. */
+/* Every kind of row of one size; both orders of freeing, small and large. */
 #define BURST(bytes, count) \
 	{ "burst/" #bytes "/" #count "/lifo", burst_row, bytes, count, \
 		false }, \
@@ -13,58 +11,74 @@
 		"burst/" #bytes "/" #count "/random", burst_row, bytes, count, \
 		    true \
 	}
-#define PAIR(bytes) \
+#define ALONE(bytes) \
+	{ "pair/" #bytes, pair_row, bytes, 1, false }, BURST(bytes, 1000), \
+	    BURST(bytes, 100000), \
+	    { "constructed/" #bytes "/1", constructed_row, bytes, 1, false }, \
 	{ \
-		"pair/" #bytes, pair_row, bytes, 1, false \
+		"constructed/" #bytes "/1000", constructed_row, bytes, 1000, \
+		    false \
 	}
-#define CONSTRUCTED(count) \
+/* burst/.../100/lifo is what threads/.../100 is measured against. */
+#define TOGETHER(bytes) \
+	{ "burst/" #bytes "/100/lifo", burst_row, bytes, 100, false }, \
+	    { "threads/" #bytes "/100", threads_row, bytes, 100, false }, \
 	{ \
-		"constructed/" #count, constructed_row, 256, count, false \
-	}
-#define THREADS(count) \
-	{ \
-		"threads/64/" #count, threads_row, 64, count, false \
+		"threads/" #bytes "/1000", threads_row, bytes, 1000, false \
 	}
 #define HANDOFF(bytes) \
 	{ \
 		"handoff/" #bytes, handoff_row, bytes, 0, false \
 	}
-#define MASS(bytes) \
-	{ "fresh/" #bytes, fresh_row, bytes, MILLION, false }, \
+#define MASS(bytes, count) \
+	{ "fresh/" #bytes, fresh_row, bytes, count, false }, \
 	{ \
-		"giveback/" #bytes, giveback_row, bytes, MILLION, false \
+		"giveback/" #bytes, giveback_row, bytes, count, false \
+	}
+#define TAIL(name, bytes, count, is_random) \
+	{ \
+		"tail/" name, tail_row, bytes, count, is_random \
+	}
+#define LIFE(name, used) \
+	{ \
+		"life/" name, life_row, 64, used, false \
 	}
 
 static const struct row rows[] = {
-	PAIR(16),
-	PAIR(64),
-	PAIR(256),
-	PAIR(1024),
-	PAIR(4096),
-	BURST(64, 100), /* what threads/64/100 is measured against */
-	BURST(16, 1000),
-	BURST(64, 1000),
-	BURST(256, 1000),
-	BURST(1024, 1000),
-	BURST(4096, 1000),
-	BURST(16, 100000),
-	BURST(64, 100000),
-	BURST(256, 100000),
-	BURST(1024, 100000),
-	CONSTRUCTED(1),
-	CONSTRUCTED(1000),
-	THREADS(100),
-	THREADS(1000),
+	ALONE(16),
+	ALONE(64),
+	ALONE(256),
+	ALONE(1024),
+	ALONE(4096),
+	TOGETHER(16),
+	TOGETHER(64),
+	TOGETHER(256),
+	TOGETHER(1024),
+	TOGETHER(4096),
 #if PEER_SHARES
+	HANDOFF(16),
 	HANDOFF(64),
+	HANDOFF(256),
 	HANDOFF(1024),
 	HANDOFF(4096),
 #endif
 #if PEER_GROWS
-	MASS(16),
-	MASS(64),
-	MASS(256),
-	MASS(1024),
+	MASS(16, 1000000),
+	MASS(64, 1000000),
+	MASS(256, 1000000),
+	MASS(1024, 1000000),
+	MASS(4096, 250000), /* a GiB is enough */
+#endif
+	TAIL("pair/64", 64, 1, false),
+	TAIL("churn/64", 64, 10000, true),
+	TAIL("swing/64", 64, 20000, false),
+	TAIL("churn/1024", 1024, 10000, true),
+	TAIL("swing/1024", 1024, 20000, false),
+	TAIL("swing/4096", 4096, 5000, false),
+#if PEER_CLOSES
+	LIFE("unused", 0),
+	LIFE("used", 1),
+	{ "life/100000", many_row, 64, 100000, false },
 #endif
 	{ NULL, NULL, 0, 0, false },
 };

@@ -14,6 +14,7 @@
  *	PEER_KEEPS   a free item keeps its state
  *	PEER_SHARES  a thread may free what another allocated
  *	PEER_GROWS   memory comes from the system as items are needed
+ *	PEER_CLOSES  peer_close() ends a source; then there can be many
  *
  * Items are not touched unless a row says so: a pool that does not touch
  * them either shows that here.
@@ -28,7 +29,7 @@
 void pair_row(const struct row *row);
 /* item_count objects allocated, then all freed. */
 void burst_row(const struct row *row);
-/* As burst, of objects with a mutex and list heads, ready for use. */
+/* As burst, of objects with a mutex and list heads, as far as they fit. */
 void constructed_row(const struct row *row);
 /* As burst, in two threads at once; time is each thread's. */
 void threads_row(const struct row *row);
@@ -38,6 +39,19 @@ void handoff_row(const struct row *row);
 void fresh_row(const struct row *row);
 /* As fresh, then all freed, then a second without work, then some work. */
 void giveback_row(const struct row *row);
+/* A source opened and closed; with item_count, of one item used in between. */
+void life_row(const struct row *row);
+/* item_count sources live at once, and an item of each. */
+void many_row(const struct row *row);
+/*
+ * Operations timed one by one, over item_count places: filled and emptied in
+ * turn, or, is_random, one of them at random.  tail prints how long the slowest
+ * parts of all operations took, and how long the slowest did in which nothing
+ * was called; histogram and noise print how many took how many nanoseconds.
+ */
+void tail_row(const struct row *row);
+void histogram_row(const struct row *row);
+void noise_row(const struct row *row);
 
 /* A burst's places for items, and the order in which it frees them. */
 struct burst {

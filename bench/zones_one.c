@@ -7,25 +7,23 @@
 #include <stdint.h>
 #include <string.h>
 
-#define LIST_COUNT 4
-
-/* What a constructor is for: state that every user finds and leaves so. */
-struct constructed {
-	pthread_mutex_t lock;
-	struct list_head {
-		struct list_head *next;
-		struct list_head *prev;
-	} lists[LIST_COUNT];
-	char rest[256 - sizeof(pthread_mutex_t) -
-		  LIST_COUNT * sizeof(struct list_head)];
+/*
+ * What a constructor is for: state that every user finds and leaves so.  As
+ * much of it as has room in the item, the rest zero; a list head at least.
+ */
+struct list_head {
+	struct list_head *next;
+	struct list_head *prev;
 };
 
-_Static_assert(sizeof(struct constructed) == 256, "the row says 256 bytes");
+#define LIST_MAX 4
 
 static void pair_work(void *arg, uint64_t rounds);
 static void constructed_work(void *arg, uint64_t rounds);
 static void construct(void *item);
 static void destroy(void *item);
+
+static size_t constructed_bytes;
 
 void
 pair_row(const struct row *row)
@@ -96,6 +94,7 @@ constructed_row(const struct row *row)
 	struct burst burst;
 	double ns;
 
+	constructed_bytes = row->item_bytes;
 	burst.peer = peer_open(row->item_bytes, row->item_count, construct);
 	burst_open(&burst, row);
 	ns = bench_measure(constructed_work, &burst, BENCH_ALONE);
@@ -126,23 +125,38 @@ constructed_work(void *arg, uint64_t rounds)
 	}
 }
 
+static bool
+has_mutex(void)
+{
+	return constructed_bytes >=
+	       sizeof(pthread_mutex_t) + sizeof(struct list_head);
+}
+
 static void
 construct(void *item)
 {
-	struct constructed *object = item;
+	struct list_head *list = item;
+	struct list_head *end = list + LIST_MAX;
 
-	memset(object, 0, sizeof(*object));
-	bench_need(pthread_mutex_init(&object->lock, NULL) == 0, "no mutex");
-	for (size_t i = 0; i < LIST_COUNT; i++) {
-		object->lists[i].next = &object->lists[i];
-		object->lists[i].prev = &object->lists[i];
+	memset(item, 0, constructed_bytes);
+	if (has_mutex()) {
+		pthread_mutex_t *lock = item;
+
+		bench_need(pthread_mutex_init(lock, NULL) == 0, "no mutex");
+		list = (struct list_head *)(void *)(lock + 1);
+		end = list + LIST_MAX;
+	}
+	for (; list < end &&
+	       (char *)(list + 1) <= (char *)item + constructed_bytes;
+	     list++) {
+		list->next = list;
+		list->prev = list;
 	}
 }
 
 static void
 destroy(void *item)
 {
-	struct constructed *object = item;
-
-	bench_need(pthread_mutex_destroy(&object->lock) == 0, "mutex is held");
+	if (has_mutex())
+		bench_need(pthread_mutex_destroy(item) == 0, "mutex is held");
 }

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the benchmarks make of numbers: bars, causes, the mean."""
+import pathlib
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
+import bars  # noqa: E402
+import causes  # noqa: E402
+import report  # noqa: E402
+
+
+def row(name, metric, **medians):
+    peers = {peer.replace("_", "-"): report.summary([value])
+             for peer, value in medians.items()}
+    return {"row": name, "metric": metric, "peers": peers,
+            "ours": report.judge(peers)}
+
+
+class BarsTest(unittest.TestCase):
+    def missed(self, *rows):
+        lines, missed, looked = bars.table(rows)
+        return [line.split("missed: ")[1] for line in lines
+                if "missed: " in line], missed, looked
+
+    def test_a_kernel_may_take_ten_ninths_of_the_best(self):
+        best = {"glibc": 200.0, "mimalloc": 90.0}
+        self.assertEqual(self.missed(
+            row("kernel/short", "ns", **best, uma_malloc=99.9)),
+            ([], 0, 1))
+        self.assertEqual(self.missed(
+            row("kernel/short", "ns", **best, uma_malloc=100.1))[1:],
+            (1, 1))
+
+    def test_a_program_may_take_a_thirty_third_more(self):
+        for value, missed in (103.0, 0), (103.2, 1):
+            self.assertEqual(self.missed(
+                row("program/perl", "cpu-ms", glibc=100.0,
+                    uma_malloc=value))[1], missed)
+
+    def test_overhead_has_a_bar_for_each_size(self):
+        for size, bar in (16, 1.04), (64, 1.02), (256, 1.02), (1024, 1.05):
+            for over in 0, 1:
+                self.assertEqual(self.missed(
+                    row(f"fresh/{size}", "resident", glibc=1.0,
+                        uma_zone=bar, uma_malloc=bar + over * 0.001))[1:],
+                    (over, 2))
+
+    def test_a_zone_is_made_and_ended_in_two_microseconds(self):
+        self.assertEqual(self.missed(
+            row("life/unused", "ns", uma_zone=2001.0),
+            row("life/100000", "touched-bytes", uma_zone=4096.0))[1:],
+            (1, 2))
+
+    def test_the_tail(self):
+        self.assertEqual(self.missed(
+            row("tail/pair/64", "p99.99-ns", uma_zone=20000.0,
+                uma_malloc=20001.0))[1:], (1, 2))
+
+    def test_a_missed_bar_says_why(self):
+        kept = causes.CAUSES
+        self.addCleanup(setattr, causes, "CAUSES", kept)
+        causes.CAUSES = (("kernel/s*", "ns", "uma-malloc", "first"),
+                         ("kernel/*", "*", "*", "second"))
+        self.assertEqual(self.missed(
+            row("kernel/short", "ns", glibc=1.0, uma_malloc=2.0),
+            row("kernel/tree", "ns", glibc=1.0, uma_malloc=2.0),
+            row("program/perl", "cpu-ms", glibc=1.0, uma_malloc=2.0))[0],
+            ["first", "second", causes.UNKNOWN])
+
+
+class SuiteTest(unittest.TestCase):
+    ROWS = (row("kernel/a", "ns", glibc=8.0, mimalloc=1.0, uma_malloc=1.0),
+            row("program/b", "cpu-ms", glibc=2.0, mimalloc=4.0,
+                uma_malloc=1.0),
+            row("program/b", "peak-mib", glibc=99.0, uma_malloc=1.0),
+            row("pair/64", "ns", glibc=99.0, uma_malloc=1.0),
+            row("kernel/c", "ns", glibc=0.5, uma_malloc=1.0))
+
+    def test_mean_of_what_both_have(self):
+        means = report.suite(self.ROWS)
+        self.assertAlmostEqual(means["glibc"][0], 2.0)
+        self.assertEqual(means["glibc"][1], 3)
+        self.assertAlmostEqual(means["mimalloc"][0], 2.0)
+        self.assertEqual(means["mimalloc"][1], 2)
+        self.assertIn("ahead of each", report.suite_line(means))
+
+    def test_behind_one_is_lost(self):
+        means = report.suite(
+            self.ROWS + (row("kernel/d", "ns", mimalloc=1.0,
+                             uma_malloc=5.0),))
+        self.assertLess(means["mimalloc"][0], 1)
+        self.assertIn("lost", report.suite_line(means))
+
+
+if __name__ == "__main__":
+    unittest.main()
