@@ -12,6 +12,7 @@
 #include "percpu/percpu.h"
 #include "port/port.h"
 #include "supply/supply.h"
+#include "watch/watch.h"
 #include "zone/zone.h"
 
 enum { ASLEEP, WAKING, BY_HAND, RUNNING };
@@ -38,7 +39,9 @@ wake_percpu(void)
 	options_read(&options);
 	malloc9_debug = malloc9_debug || options.malloc9_debug;
 	malloc9_exec = options.malloc9_exec;
-	return percpu_start(options.generic);
+	if (!options.unwatched)
+		watch_start(zone_tell);
+	return percpu_start(options.generic || watch_on);
 }
 
 /* A child must not find the library half awake: its waker would be gone. */

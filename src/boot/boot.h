@@ -13,7 +13,7 @@
  * meta and supply are closed, so nothing asks the system for items or
  * headers.
  *
- * What it may touch.  base port lock percpu pagemap meta supply zone heap
+ * What it may touch.  base port watch lock percpu pagemap meta supply zone heap
  * stats.
  */
 #ifndef BOOT_BOOT_H

@@ -13,9 +13,11 @@ static const struct key {
 	    "who may change a CPU's cache; rseq where the kernel can" },
 	{ "malloc9", { "debug", "exec" },
 	    "blocks of malloc(9) remember their type; may hold code" },
+	{ "watch", { "on", "off" },
+	    "tell valgrind and sanitizers of items; on where there is one" },
 	{ "report", { NULL }, "file that the process's record is added to" },
 };
-enum { KEY_PERCPU, KEY_MALLOC9 }; /* their places above */
+enum { KEY_PERCPU, KEY_MALLOC9, KEY_WATCH }; /* their places above */
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 
 /* A piece of the option string. */
@@ -158,6 +160,8 @@ apply(struct options *out, struct piece name, struct piece value)
 			out->malloc9_debug = true;
 		else if (i == KEY_MALLOC9)
 			out->malloc9_exec = true;
+		else if (i == KEY_WATCH)
+			out->unwatched = is_text(value, "off");
 		return;
 	}
 	complain("unknown key", name, nearest_key(name));
@@ -171,6 +175,7 @@ options_read(struct options *out)
 	out->generic = false;
 	out->malloc9_debug = false;
 	out->malloc9_exec = false;
+	out->unwatched = false;
 	while (at != NULL && *at != '\0') {
 		const char *behind;
 		const char *rest;

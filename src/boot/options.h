@@ -9,6 +9,7 @@ struct options {
 	bool generic;       /* percpu:generic */
 	bool malloc9_debug; /* malloc9:debug */
 	bool malloc9_exec;  /* malloc9:exec */
+	bool unwatched;     /* watch:off */
 };
 
 /*

@@ -112,12 +112,17 @@ awake(void)
 }
 
 static void *
-small_alloc(unsigned index, enum heap_how how)
+small_alloc(unsigned index, size_t bytes, enum heap_how how)
 {
 	void *block = zone_alloc_miss(zones[index]);
+	bool zero = block != NULL && how == HEAP_ZERO;
 
-	if (block != NULL && how == HEAP_ZERO)
-		__builtin_memset(block, 0, sizes[index]);
+	if (unlikely(watch_on) && block != NULL)
+		asked_take(block, bytes, sizes[index], zero);
+	else
+		bytes = sizes[index];
+	if (zero)
+		__builtin_memset(block, 0, bytes);
 	return block;
 }
 
@@ -142,7 +147,7 @@ alloc_once(size_t bytes, size_t align, enum heap_how how)
 	    how == HEAP_ALONE ? HEAP_CLASSES : class_for(bytes, align);
 
 	if (index < HEAP_CLASSES)
-		return small_alloc(index, how);
+		return small_alloc(index, bytes, how);
 	return large_alloc(max_size(bytes, 1), align, how);
 }
 
@@ -201,9 +206,10 @@ identify(const void *address, const char *function)
 }
 
 static size_t
-usable(struct block b)
+room_of(struct block b)
 {
-	return b.large != NULL ? b.large->bytes : b.zone->keg.layout.item_bytes;
+	return b.large != NULL ? large_room(b.large)
+			       : b.zone->keg.layout.item_bytes;
 }
 
 size_t
@@ -215,7 +221,7 @@ uma_heap_free(void *block, const char *function)
 	if (block == NULL)
 		return 0;
 	b = identify(block, function);
-	bytes = usable(b);
+	bytes = room_of(b);
 	if (b.large != NULL)
 		large_free(b.large);
 	else if (percpu_mode != PERCPU_RSEQ ||
@@ -225,9 +231,36 @@ uma_heap_free(void *block, const char *function)
 }
 
 size_t
+heap_room(const void *block, const char *function)
+{
+	return room_of(identify(block, function));
+}
+
+size_t
 uma_heap_usable(const void *block, const char *function)
 {
-	return block == NULL ? 0 : usable(identify(block, function));
+	size_t room;
+
+	if (block == NULL)
+		return 0;
+	room = heap_room(block, function);
+	if (unlikely(watch_on))
+		asked_open((void *)(uintptr_t)block, room);
+	return room;
+}
+
+/* A tool is to see each use of the old block, so it always moves. */
+static void *
+resize_watched(void *block, size_t bytes, size_t was, const char *function)
+{
+	void *moved = uma_heap_alloc(bytes, HEAP_RAW);
+
+	if (moved == NULL)
+		return bytes <= was ? block : NULL;
+	was = asked_bytes(block, was);
+	__builtin_memcpy(moved, block, min_size(bytes, was));
+	uma_heap_free(block, function);
+	return moved;
 }
 
 /* A block stays when it fits and is not more than half wasted. */
@@ -235,9 +268,11 @@ void *
 uma_heap_resize(void *block, size_t bytes, const char *function)
 {
 	struct block b = identify(block, function);
-	size_t was = usable(b);
+	size_t was = room_of(b);
 	void *moved = NULL;
 
+	if (unlikely(watch_on))
+		return resize_watched(block, bytes, was, function);
 	if (b.zone != NULL && bytes <= was && (bytes > was / 2 || was == STEP))
 		return block;
 	if (b.large != NULL)

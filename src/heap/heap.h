@@ -20,7 +20,8 @@
  * The uma_heap_ functions are exported for libuma_malloc of the same build
  * and for nobody else.
  *
- * What it may touch.  base port lock percpu pagemap meta supply zone.
+ * What it may touch.  base port watch lock percpu pagemap meta supply
+ * zone.
  * Locks.  None of its own.
  */
 #ifndef HEAP_HEAP_H
@@ -135,6 +136,9 @@ UMA_EXPORT void *uma_heap_resize(
  * Crimes as uma_heap_free().
  */
 UMA_EXPORT size_t uma_heap_usable(const void *block, const char *function);
+
+/* The same number, for who does not use them; `block` is not NULL. */
+size_t heap_room(const void *block, const char *function);
 
 /* Bytes of a block of a class. */
 size_t heap_class_bytes(unsigned index);

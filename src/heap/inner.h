@@ -4,6 +4,7 @@
 #define HEAP_INNER_H
 
 #include "heap/heap.h"
+#include "watch/watch.h"
 
 struct large {
 	enum pagemap_kind kind; /* PAGEMAP_LARGE: first, see pagemap.h */
@@ -13,8 +14,22 @@ struct large {
 };
 
 void *large_alloc(size_t bytes, size_t align, enum heap_how how);
+/* All of it that may be used. */
+size_t large_room(const struct large *l);
 void large_free(struct large *l);
 /* At its place, or moved (mappings only); NULL: neither. */
 void *large_resize(struct large *l, size_t bytes);
+
+/*
+ * asked.c: while a tool watches.  `room` is all that a block has for its user;
+ * it goes to him as `bytes` of it, kept or fresh, and opens wholly when he asks
+ * how much there is.
+ */
+void asked_take(void *block, size_t bytes, size_t room, bool kept);
+size_t asked_bytes(void *block, size_t room);
+void asked_open(void *block, size_t room);
+/* The memory of a large block comes, and goes with the block. */
+void asked_make_large(struct large *l);
+void asked_give_large(struct large *l);
 
 #endif /* HEAP_INNER_H */

@@ -60,6 +60,12 @@ give_memory(char *base, size_t bytes, bool mapped, enum meta_how how)
 		supply_give(base, bytes / GRANULE, how);
 }
 
+size_t
+large_room(const struct large *l)
+{
+	return l->bytes - watch_gap();
+}
+
 void *
 large_alloc(size_t bytes, size_t align, enum heap_how zero)
 {
@@ -68,9 +74,11 @@ large_alloc(size_t bytes, size_t align, enum heap_how zero)
 	enum meta_how how;
 	struct large *l;
 	void *block = NULL;
+	size_t room;
 
 	if (bytes > HEAP_MAX - GRANULE)
 		return NULL;
+	room = bytes + watch_gap();
 	align = max_size(align, GRANULE);
 	inside = gate_enter();
 	how = inside ? META_NORMAL : META_EMERGENCY;
@@ -78,7 +86,7 @@ large_alloc(size_t bytes, size_t align, enum heap_how zero)
 	if (l != NULL)
 		l->mapped = zero == HEAP_ALONE || bytes > HEAP_LARGE_MAX ||
 			    align > RUN_ALIGN_MAX;
-	if (l != NULL && !take_memory(l, bytes, align, &zeros, how)) {
+	if (l != NULL && !take_memory(l, room, align, &zeros, how)) {
 		meta_give(l, sizeof(*l), how);
 		l = NULL;
 	}
@@ -96,6 +104,10 @@ large_alloc(size_t bytes, size_t align, enum heap_how zero)
 	}
 	if (inside)
 		gate_leave();
+	if (unlikely(watch_on) && block != NULL) {
+		asked_make_large(l);
+		asked_take(block, bytes, large_room(l), zero != HEAP_RAW);
+	}
 	if (block != NULL && zero == HEAP_ZERO && !zeros)
 		__builtin_memset(block, 0, bytes);
 	return block;
@@ -104,12 +116,16 @@ large_alloc(size_t bytes, size_t align, enum heap_how zero)
 void
 large_free(struct large *l)
 {
-	bool inside = gate_enter();
-	enum meta_how how = inside ? META_NORMAL : META_EMERGENCY;
+	bool inside;
+	enum meta_how how;
 	char *base = l->base;
 	size_t bytes = l->bytes;
 	bool mapped = l->mapped;
 
+	if (unlikely(watch_on))
+		asked_give_large(l);
+	inside = gate_enter();
+	how = inside ? META_NORMAL : META_EMERGENCY;
 	add(&large_bytes, -(uint64_t)bytes);
 	add(&large_frees, 1);
 	pagemap_clear(base, GRANULE);

@@ -2,6 +2,7 @@
 /* How slabs come and go: see keg.h. */
 #include "keg/inner.h"
 #include "port/port.h"
+#include "watch/watch.h"
 
 /* Between attempts to back part of an object. */
 #define BACK_MIN_NS UINT64_C(1000000)
@@ -138,6 +139,7 @@ give_memory(struct keg *keg, void *memory, uint8_t pflag)
 	if (keg->object != NULL)
 		return;
 	if (keg->allocf != NULL) {
+		watch_open(memory, bytes, PORT_KEPT);
 		if (keg->freef != NULL)
 			keg->freef(memory, (int)bytes, pflag);
 		return;
@@ -173,6 +175,18 @@ leave_map(struct keg *keg, struct slab *s)
 		pagemap_clear(s->base, keg->layout.slab_bytes);
 }
 
+void
+keg_init(struct keg *keg, void *item)
+{
+	size_t bytes = keg->layout.item_bytes;
+
+	if (keg->init == NULL)
+		return;
+	watch_open(item, bytes, PORT_FRESH);
+	keg->init(item, (int)bytes);
+	watch_close(item, bytes);
+}
+
 /* Run init on every item of a slab that nobody else knows. */
 static void
 init_all(struct keg *keg, struct slab *s)
@@ -182,8 +196,7 @@ init_all(struct keg *keg, struct slab *s)
 	if (!keg->raw)
 		return;
 	for (uint32_t i = 0; i < s->limit; i++) {
-		if (keg->init != NULL)
-			keg->init(slab_item(s, l, i), (int)l->item_bytes);
+		keg_init(keg, slab_item(s, l, i));
 		slab_raw_bits(s, l)[i / BITS_PER_WORD] &=
 		    ~(UINT64_C(1) << (i % BITS_PER_WORD));
 	}
@@ -249,6 +262,18 @@ furnish(struct keg *keg, struct slab *s, int wait, uint32_t limit, bool ready)
 	return false;
 }
 
+/* Tell a tool of a slab that nobody else knows. */
+static void
+tell_of(struct keg *keg, struct slab *s,
+    void (*tell)(const struct watch_slab *slab))
+{
+	const struct slab_layout *l = &keg->layout;
+	struct watch_slab slab = { s->base, l->slab_bytes, slab_item(s, l, 0),
+		l->stride, l->items };
+
+	tell(&slab);
+}
+
 /* A slab that is not linked yet; `ready`: all its items initialised. */
 struct slab *
 keg_make(struct keg *keg, int wait, bool ready)
@@ -265,7 +290,9 @@ keg_make(struct keg *keg, int wait, bool ready)
 	}
 	if (s == NULL)
 		unreserve_items(keg, limit);
-	else if (ready)
+	if (s != NULL && unlikely(watch_on))
+		tell_of(keg, s, watch_slab_made);
+	if (s != NULL && ready)
 		init_all(keg, s);
 	return s;
 }
@@ -327,8 +354,11 @@ fini_all(struct keg *keg, struct slab *s)
 	for (uint32_t i = s->limit; i-- > 0;) {
 		uint64_t raw = slab_raw_bits(s, l)[i / BITS_PER_WORD];
 
-		if ((raw >> (i % BITS_PER_WORD) & 1) == 0)
-			keg->fini(slab_item(s, l, i), (int)l->item_bytes);
+		if ((raw >> (i % BITS_PER_WORD) & 1) != 0)
+			continue;
+		watch_open(slab_item(s, l, i), l->item_bytes, PORT_KEPT);
+		keg->fini(slab_item(s, l, i), (int)l->item_bytes);
+		watch_close(slab_item(s, l, i), l->item_bytes);
 	}
 }
 
@@ -347,6 +377,8 @@ keg_dispose(struct keg *keg, struct slab *list)
 
 		next = s->next;
 		fini_all(keg, s);
+		if (unlikely(watch_on))
+			tell_of(keg, s, watch_slab_ended);
 		leave_map(keg, s);
 		give_header(keg, s);
 		give_memory(keg, memory, pflag);

@@ -18,6 +18,9 @@ void keg_adopt(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock);
 /* Put a slab on the late list unless it is on it. */
 void keg_list(struct keg *keg, struct slab *s);
 
+/* grow.c: have init run on an item that nobody else knows, if there is one. */
+void keg_init(struct keg *keg, void *item);
+
 /* grow.c: one more slab, linked; or an unlinked one for the emergency. */
 bool keg_grow(struct keg *keg, int wait, bool ready);
 struct slab *keg_make(struct keg *keg, int wait, bool ready);

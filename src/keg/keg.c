@@ -3,14 +3,36 @@
 
 #include "keg/inner.h"
 #include "port/port.h"
+#include "watch/watch.h"
 
 /* Idle slabs that stay: one, and this part of all. */
 #define IDLE_PART 8
 
+/*
+ * With a gap behind each item; and one more item's room at the start, if the
+ * first would begin where the slab does: see watch.h.
+ */
+void
+keg_shape(struct keg *keg, size_t item_bytes, size_t align, size_t gap)
+{
+	struct slab_layout *l = &keg->layout;
+
+	slab_layout_choose(l, item_bytes + gap, align);
+	if (gap != 0 && l->lead == 0 && l->items == 1) {
+		l->slab_bytes += GRANULE;
+		l->lead = GRANULE;
+	} else if (gap != 0 && l->lead == 0) {
+		l->items--;
+		l->words = (uint32_t)div_up(l->items, BITS_PER_WORD);
+		l->lead = l->stride;
+	}
+	l->item_bytes = item_bytes;
+}
+
 void
 keg_start(struct keg *keg, size_t item_bytes, size_t align)
 {
-	slab_layout_choose(&keg->layout, item_bytes, align);
+	keg_shape(keg, item_bytes, align, watch_gap());
 	tally_set(&keg->populate_bytes, port_page_bytes());
 	keg->back = true;
 }
@@ -60,9 +82,8 @@ give_unready(struct keg *keg, void *marked) UMA_UNCHECKED_LOCKS
 	}
 	if (!inside) {
 		/* It stays initialised rather than raw: make that true. */
-		if (((uintptr_t)marked & SLAB_MARK_RAW) != 0 &&
-		    keg->init != NULL)
-			keg->init(item, (int)keg->layout.item_bytes);
+		if (((uintptr_t)marked & SLAB_MARK_RAW) != 0)
+			keg_init(keg, item);
 		keg_give_late(keg, item);
 		return;
 	}
@@ -95,8 +116,8 @@ make_ready(struct keg *keg, void **items, size_t count)
 			give_unready(keg, items[i]);
 			continue;
 		}
-		if ((marks & SLAB_MARK_RAW) != 0 && keg->init != NULL)
-			keg->init(item, (int)keg->layout.item_bytes);
+		if ((marks & SLAB_MARK_RAW) != 0)
+			keg_init(keg, item);
 		items[ready++] = item;
 	}
 	return ready;

@@ -27,7 +27,7 @@
  *      keg_take() and nobody about to write its header.
  *
  * Locks.  One for each keg.
- * What it may touch.  base port lock pagemap meta supply slab.
+ * What it may touch.  base port watch lock pagemap meta supply slab.
  */
 #ifndef KEG_KEG_H
 #define KEG_KEG_H
@@ -79,6 +79,12 @@ struct keg {
 
 /* Start a keg in zeroed memory. */
 void keg_start(struct keg *keg, size_t item_bytes, size_t align);
+
+/*
+ * Choose the layout: keg_start() does, with the gap that watch.h asks for.  Not
+ * once anything was taken.
+ */
+void keg_shape(struct keg *keg, size_t item_bytes, size_t align, size_t gap);
 
 /*
  * Take up to `want` items, initialised and backed; grows if there are none.

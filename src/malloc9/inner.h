@@ -81,6 +81,14 @@ tag_bytes(void)
 	return malloc9_debug ? sizeof(uint64_t) : 0;
 }
 
+/* What a block counts for.  A tag is written to its very end. */
+UMA_FAST size_t
+block_bytes(const void *block, const char *function)
+{
+	return malloc9_debug ? uma_heap_usable(block, function)
+			     : heap_room(block, function);
+}
+
 /* `bytes` is all that the heap says may be used. */
 void tag_set(void *block, size_t bytes, const struct ledger *l);
 /* Die if the block is none of this type's; tag_take() also marks it free. */

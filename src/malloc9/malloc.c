@@ -207,7 +207,7 @@ request_fill(const struct request *r)
 		if (!request_wait(r, round))
 			return NULL;
 	}
-	bytes = uma_heap_usable(block, r->function);
+	bytes = block_bytes(block, r->function);
 	if (malloc9_debug)
 		tag_set(block, bytes, l);
 	type_count(r->type, l, PERCPU_IN, bytes);

@@ -45,7 +45,7 @@ static void *
 resize_in_heap(void *block, const struct request *r)
 {
 	struct ledger *l = type_ledger(r->type, r->function);
-	size_t was = uma_heap_usable(block, r->function);
+	size_t was = heap_room(block, r->function);
 	void *now = NULL;
 	size_t bytes;
 
@@ -58,7 +58,7 @@ resize_in_heap(void *block, const struct request *r)
 			return NULL;
 		l = type_ledger(r->type, r->function);
 	}
-	bytes = uma_heap_usable(now, r->function);
+	bytes = heap_room(now, r->function);
 	if (now != block || bytes != was) {
 		type_count(r->type, l, PERCPU_OUT, was);
 		type_count(r->type, l, PERCPU_IN, bytes);

@@ -3,6 +3,7 @@
 
 #include "lock/lock.h"
 #include "port/port.h"
+#include "watch/watch.h"
 
 #define CLASS_MIN_BITS 5u
 #define CLASS_MAX_BITS 12u
@@ -40,7 +41,7 @@ class_of(size_t bytes)
 static void
 clear(void *object, size_t bytes)
 {
-	__builtin_memset(object, 0, bytes);
+	watch_zero(object, bytes);
 }
 
 size_t
@@ -159,6 +160,14 @@ give_late(struct free_object *object, unsigned index)
 		;
 }
 
+/* To a tool, what is left of a bucket must not look like a use of its items. */
+static void
+rest(void *object, size_t room)
+{
+	if (unlikely(watch_on))
+		clear(object, room);
+}
+
 void
 meta_give(void *memory, size_t bytes, enum meta_how how)
 {
@@ -166,6 +175,7 @@ meta_give(void *memory, size_t bytes, enum meta_how how)
 	unsigned index = class_of(bytes);
 
 	UMA_ASSERT(bytes <= CLASS_MAX);
+	rest(object, meta_room(bytes));
 	if (how == META_EMERGENCY || !lock_take(&meta.lock)) {
 		give_late(object, index);
 		return;

@@ -16,7 +16,7 @@
  *   3. META_EMERGENCY takes no lock: for those whom the gate refuses.
  *
  * Locks.  One, above percpu's in the order of lock.h.
- * What it may touch.  base port lock.
+ * What it may touch.  base port watch lock.
  */
 #ifndef META_META_H
 #define META_META_H

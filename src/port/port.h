@@ -172,6 +172,55 @@ bool port_rseq_barrier(void);
 /* Whether this thread's sequences are protected now (it may change). */
 bool port_rseq_live(void);
 
+/* ---- tools that watch memory ---- */
+
+/* Who runs this process, or was built into it; no two of them go together. */
+enum port_tool {
+	PORT_TOOL_NONE,
+	PORT_TOOL_VALGRIND,
+	PORT_TOOL_ADDRESS, /* the sanitizers, by what they watch */
+	PORT_TOOL_MEMORY,
+	PORT_TOOL_THREAD,
+};
+
+/* Look for one.  Until this was called the functions below do nothing. */
+enum port_tool port_tool(void);
+
+/* What a range is to the tool from now on; see watch.h. */
+enum port_mark { PORT_CLOSED, PORT_FRESH, PORT_KEPT };
+
+void port_mark(void *addr, size_t bytes, enum port_mark mark);
+
+/* Whether the byte is known to be closed. */
+bool port_is_closed(const void *addr);
+
+/*
+ * What the caller has done comes before what a later port_order_after() of the
+ * same address is followed by.  port_mark() of a range does both for its start:
+ * closing is before, opening is after.
+ */
+void port_order_before(void *addr);
+void port_order_after(void *addr);
+
+/* Whether pointers in a range keep what they point to from being leaked. */
+void port_root(void *addr, size_t bytes, bool is_root);
+
+/*
+ * Who has what, for reports of wrong frees and leaks.  Items that may lie in
+ * memory of a malloc that the tool knows too belong to a pool, any address;
+ * others to NULL.
+ */
+void port_pool_make(const void *pool, size_t gap);
+void port_pool_end(const void *pool);
+void port_pool_take(const void *pool, void *item, size_t bytes);
+void port_pool_give(const void *pool, void *item);
+
+/*
+ * Have `tell` called after a report on an address; a wish.  It may print, and
+ * must take no lock.
+ */
+void port_on_report(void (*tell)(const void *addr));
+
 /* ---- the rest ---- */
 
 /* The user's option string, or NULL.  NULL in privileged programs. */

@@ -4,6 +4,7 @@
 #include "lock/lock.h"
 #include "port/port.h"
 #include "supply/region.h"
+#include "watch/watch.h"
 
 #define STEP_MIN   ((size_t)1 << 20)
 #define STEP_FIRST ((size_t)64 << 20)
@@ -160,6 +161,7 @@ give_late(void *base, size_t count)
 {
 	struct late_run *run = base;
 
+	watch_open(run, sizeof(*run), PORT_KEPT);
 	run->count = count;
 	run->next = atomic_load_explicit(&supply.late, memory_order_relaxed);
 	/* release, pairs with take_late(). */

@@ -20,7 +20,8 @@
  *      knows by its lying in no region.
  *
  * Locks.  One.  System calls that may be long are made without it.
- * What it may touch.  base port lock meta pagemap (its granule).
+ * What it may touch.  base port watch lock meta pagemap (its
+ * granule).
  */
 #ifndef SUPPLY_SUPPLY_H
 #define SUPPLY_SUPPLY_H

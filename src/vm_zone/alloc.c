@@ -156,9 +156,12 @@ take_in_hand(struct vm_zone *z)
 	void *item = hand_take(z);
 
 	/* relaxed: a statistic. */
-	if (item != NULL)
+	if (item != NULL) {
 		atomic_fetch_add_explicit(
 		    &z->zzone->slow_allocs, 1, memory_order_relaxed);
+		if (unlikely(watch_on))
+			zone_hand_out(z->zzone, item, false);
+	}
 	return item;
 }
 

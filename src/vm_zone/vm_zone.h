@@ -37,7 +37,8 @@
  *
  * Locks.  One, for the list of all; nothing is called while it is held but
  * what takes no lock.  The lists of boot items and the hand are lock-free.
- * What it may touch.  base port lock percpu meta pagemap slab keg zone.
+ * What it may touch.  base port watch lock percpu meta pagemap slab keg
+ * zone.
  */
 #ifndef VM_ZONE_VM_ZONE_H
 #define VM_ZONE_VM_ZONE_H

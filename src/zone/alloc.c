@@ -15,6 +15,7 @@ _Static_assert(
 UMA_SLOW static void *alloc_slow(
     uma_zone_t zone, void *arg, int wait, const char *function);
 static void *miss(uma_zone_t zone, int wait, const char *function);
+static void *find(uma_zone_t zone, int wait, const char *function);
 static void *refill(uma_zone_t zone, int wait);
 
 /* See uma.h.  The hit; its instruction budget is in tests/budget. */
@@ -75,7 +76,7 @@ alloc_slow(uma_zone_t zone, void *arg, int wait, const char *function)
 	if (percpu_mode == PERCPU_RSEQ && zone->caches != 0)
 		item = percpu_pop(zone->caches);
 	if (item == NULL)
-		item = miss(zone, wait & WAIT_FLAGS, function);
+		item = miss(zone, wait, function);
 	if (item == NULL)
 		return NULL;
 	if ((wait & M_ZERO) != 0)
@@ -85,8 +86,28 @@ alloc_slow(uma_zone_t zone, void *arg, int wait, const char *function)
 	return item;
 }
 
+/* To a user, by any way but a hit. */
 static void *
 miss(uma_zone_t zone, int wait, const char *function)
+{
+	void *item = find(zone, wait & WAIT_FLAGS, function);
+
+	if (unlikely(watch_on) && item != NULL)
+		zone_hand_out(zone, item, (wait & M_ZERO) != 0);
+	return item;
+}
+
+void
+zone_hand_out(struct uma_zone *zone, void *item, bool zero)
+{
+	struct keg *keg = &zone->keg;
+
+	watch_take(zone_pool(zone), item, keg->layout.item_bytes,
+	    zero || keg->raw || keg->nofree);
+}
+
+static void *
+find(uma_zone_t zone, int wait, const char *function)
 {
 	for (unsigned round = 0;; round++) {
 		void *item = refill(zone, wait);
@@ -172,6 +193,7 @@ refill(uma_zone_t zone, int wait)
 		    (uint32_t)keg_take(&zone->keg, b->slots, b->capacity, wait);
 	if (b->count != 0) {
 		item = b->slots[--b->count];
+		b->slots[b->count] = NULL; /* a leak is to be seen */
 		put_away(zone, b);
 		return item;
 	}

@@ -87,6 +87,7 @@ cache_pop(struct uma_zone *zone)
 		count = swap(c, 0, &capacity);
 	if (count != 0) {
 		item = c->slots[--count];
+		c->slots[count] = NULL; /* a leak is to be seen */
 		percpu_add(&c->allocs, 1);
 	}
 	percpu_release(c, count, capacity);

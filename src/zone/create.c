@@ -63,7 +63,7 @@ wipe(struct uma_zone *zone)
 {
 	size_t kept = offsetof(struct uma_zone, fast);
 
-	__builtin_memset((char *)zone + kept, 0, sizeof(*zone) - kept);
+	watch_zero((char *)zone + kept, sizeof(*zone) - kept);
 	zone->last = &zone->first;
 }
 
@@ -95,6 +95,15 @@ aim_hit(struct uma_zone *zone)
 			    ? pagemap_hit_make(zone->id, l->stride)
 			    : 0;
 	zone->hit_id = zone->keg.hit != 0 ? zone->id : ZONE_NO_ID;
+}
+
+void
+zone_drop_gap(struct uma_zone *zone)
+{
+	const struct slab_layout *l = &zone->keg.layout;
+
+	keg_shape(&zone->keg, l->item_bytes, l->align, 0);
+	aim_hit(zone);
 }
 
 static void
@@ -193,6 +202,10 @@ void
 uma_zone_set_allocf(uma_zone_t zone, uma_alloc allocf)
 {
 	check_unused(zone, __func__);
+	if (zone->keg.allocf == NULL && allocf != NULL)
+		watch_pool_make(zone);
+	else if (zone->keg.allocf != NULL && allocf == NULL)
+		watch_pool_end(zone);
 	zone->keg.allocf = allocf;
 	aim_hit(zone);
 }

@@ -50,6 +50,8 @@ retire(uma_zone_t zone)
 		return false;
 	if (zone->caches == 0 || percpu_give(zone->caches)) {
 		zone->caches = 0;
+		if (zone_pool(zone) != NULL)
+			watch_pool_end(zone);
 		done = registry_give(zone);
 	}
 	gate_leave();

@@ -78,6 +78,9 @@ zone_free_miss(struct uma_zone *zone, void *item, const char *function)
 	struct bucket *out;
 	struct bucket *empty;
 
+	if (unlikely(watch_on) &&
+	    !watch_give(zone_pool(zone), item, zone->keg.layout.item_bytes))
+		uma_crime(function, "double free", item, zone->name);
 	if (!zone_caching(zone) || !gate_enter()) {
 		give_one(zone, item, function);
 		return;

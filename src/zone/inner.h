@@ -17,6 +17,13 @@ zone_caching(struct uma_zone *zone)
 	       !atomic_load_explicit(&zone->closed, memory_order_seq_cst);
 }
 
+/* What a tool is told that items belong to. */
+UMA_FAST const void *
+zone_pool(const struct uma_zone *zone)
+{
+	return zone->keg.allocf != NULL ? zone : NULL;
+}
+
 /* relaxed: a statistic on a path that is slow already. */
 UMA_FAST void
 zone_count(_Atomic uint64_t *n, uint64_t more)
@@ -49,6 +56,9 @@ struct bucket *cache_strip(struct cache *c, uint64_t word);
 /* How many items a new bucket should hold; and that misses ask for more. */
 unsigned zone_bucket_items(struct uma_zone *zone);
 void zone_bucket_more(struct uma_zone *zone);
+
+/* create.c: items where they are without a tool, as others map them too. */
+void zone_drop_gap(struct uma_zone *zone);
 
 /* drain.c */
 

@@ -92,6 +92,8 @@ uma_zone_set_obj(uma_zone_t zone, struct vm_object *object, int size)
 		uma_crime(__func__, "zone already in use", NULL, zone->name);
 	if (size < 1)
 		uma_crime(__func__, "item count below 1", NULL, zone->name);
+	if (object != NULL && watch_gap() != 0)
+		zone_drop_gap(zone);
 	bytes =
 	    div_up((size_t)size, keg->layout.items) * keg->layout.slab_bytes;
 	if (object == NULL)

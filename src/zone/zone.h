@@ -28,8 +28,8 @@
  *   3. Callbacks run with nothing held.
  *
  * Locks.  zone->lock for waiters and the closing count; the depot's; the
- * keg's.  What it may touch.  base port lock percpu pagemap meta supply slab
- * keg depot.
+ * keg's.  What it may touch.  base port watch lock percpu pagemap meta supply
+ * slab keg depot.
  */
 #ifndef ZONE_ZONE_H
 #define ZONE_ZONE_H
@@ -41,6 +41,7 @@
 #include "keg/keg.h"
 #include "lock/lock.h"
 #include "percpu/percpu.h"
+#include "watch/watch.h"
 
 #define ZONE_LIVE UINT32_C(0x554d417a)
 #define ZONE_DEAD UINT32_C(0x64656164)
@@ -163,6 +164,9 @@ UMA_NODISCARD bool zone_reserve(struct uma_zone *zone, size_t items);
  */
 void *zone_alloc_miss(struct uma_zone *zone);
 
+/* alloc.c: tell a tool of an item for a user; `zero`: it is to be zeroed. */
+void zone_hand_out(struct uma_zone *zone, void *item, bool zero);
+
 /* free.c: an item known to be this zone's, not hit. */
 void zone_free_miss(struct uma_zone *zone, void *item, const char *function);
 
@@ -176,6 +180,9 @@ void zone_reclaim_all(enum zone_reclaim how);
 
 /* After fork in the child: forget what threads had that are no more. */
 void zone_fork_child(void);
+
+/* tell.c: print whose item an address lies in or behind, if it is one's. */
+void zone_tell(const void *address);
 
 /* Numbers of one zone, as far as they are not the keg's. */
 struct zone_reading {

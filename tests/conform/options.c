@@ -94,7 +94,7 @@ TEST(an_unknown_key_is_named_with_the_nearest)
 	    "did you mean \"report\"?\n");
 	expect("x", -1,
 	    "uma: UMA_OPTIONS: unknown key \"x\", "
-	    "did you mean \"percpu\"?\n");
+	    "did you mean \"watch\"?\n");
 }
 
 TEST(an_unknown_value_too)

@@ -38,6 +38,10 @@
  *
  * arch/generic has the same functions, which always fail; arch/sim plays them
  * step by step for the simulated port.
+ *
+ * And one word to valgrind, arch_valgrind(): a request and its five arguments,
+ * answered by valgrind if the process runs under it, else by `otherwise`.  So
+ * it is always where the sequence is not written.
  */
 #ifndef PORT_ARCH_ARCH_H
 #define PORT_ARCH_ARCH_H
@@ -57,15 +61,19 @@ struct arch_rseq {
 #if defined(UMA_SIM)
 #include "port/arch/sim/cpu.h"
 #include "port/arch/sim/rseq.h"
+#include "port/arch/generic/valgrind.h"
 #elif defined(__x86_64__)
 #include "port/arch/x86_64/cpu.h"
 #include "port/arch/x86_64/rseq.h"
+#include "port/arch/x86_64/valgrind.h"
 #elif defined(__aarch64__) && defined(__LP64__)
 #include "port/arch/aarch64/cpu.h"
 #include "port/arch/aarch64/rseq.h"
+#include "port/arch/generic/valgrind.h"
 #else
 #include "port/arch/generic/cpu.h"
 #include "port/arch/generic/rseq.h"
+#include "port/arch/generic/valgrind.h"
 #endif
 
 #endif /* PORT_ARCH_ARCH_H */

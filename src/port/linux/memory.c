@@ -109,6 +109,8 @@ port_zeros(size_t bytes, size_t align)
 void
 port_unmap(void *addr, size_t bytes)
 {
+	/* Whoever is there next is not told of by us. */
+	port_mark(addr, bytes, PORT_KEPT);
 	sys_call(SYS_munmap, sys_arg(addr), (long)bytes, 0);
 }
 
