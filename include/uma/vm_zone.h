@@ -140,9 +140,11 @@ UMA_EXPORT void uma_vm_zdestroy(vm_zone_t z);
  *           any thread.  The item that a thread freed last is the one it gets
  *           next, but free boot items come first.
  * Context:  thread-safe; also from a signal handler, whatever it interrupted.
- *           A handler that interrupted an allocation of its own thread may
- *           see NULL below the limit: up to four items are kept for such
- *           cases, as long as allocations find some to spare.
+ *           A handler that interrupted a call of its own thread on this or
+ *           any other zone, or on malloc, can reach what its CPU has cached
+ *           and four items that a ZONE_INTERRUPT zone keeps for it from its
+ *           first allocation on: below the limit it may see NULL after
+ *           those.  Frees fill the four up again before anything else.
  * FreeBSD:  zalloc and zalloci: here one function serves both.
  */
 UMA_EXPORT void *uma_vm_zalloc(vm_zone_t z);

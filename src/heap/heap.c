@@ -186,8 +186,13 @@ identify(const void *address, const char *function)
 	struct block b = { NULL, NULL };
 	const char *rule = NULL;
 
-	if (s == NULL)
-		uma_crime(function, "foreign pointer", address, NULL);
+	if (s == NULL) {
+		const char *name = keg_range_name(address);
+
+		uma_crime(function,
+		    name != NULL ? "item of a boot zone" : "foreign pointer",
+		    address, name);
+	}
 	if (s->kind == PAGEMAP_LARGE) {
 		b.large = pagemap_find(address);
 		if (b.large->base != address)

@@ -443,6 +443,31 @@ keg_read(struct keg *keg, size_t *free_items, size_t *bytes)
 	*bytes = tally_get(&keg->slabs) * keg->layout.slab_bytes;
 }
 
+static _Atomic(struct keg_range *) ranges;
+
+void
+keg_range_add(struct keg_range *r)
+{
+	r->next = atomic_load_explicit(&ranges, memory_order_relaxed);
+	/* release, pairs with keg_range_name(). */
+	while (!atomic_compare_exchange_weak_explicit(
+	    &ranges, &r->next, r, memory_order_release, memory_order_relaxed))
+		continue;
+}
+
+const char *
+keg_range_name(const void *address)
+{
+	/* acquire, pairs with keg_range_add(). */
+	const struct keg_range *r =
+	    atomic_load_explicit(&ranges, memory_order_acquire);
+
+	for (; r != NULL; r = r->next)
+		if ((uintptr_t)address - (uintptr_t)r->from < r->bytes)
+			return r->name;
+	return NULL;
+}
+
 void
 keg_check_item(const struct keg *keg, const char *name, const void *item,
     const char *function)
@@ -450,8 +475,11 @@ keg_check_item(const struct keg *keg, const char *name, const void *item,
 	const struct slab *s = pagemap_find(item);
 	const char *rule = NULL;
 
-	if (s == NULL || s->kind != PAGEMAP_SLAB)
-		rule = "foreign pointer";
+	if (s == NULL)
+		rule = keg_range_name(item) != NULL ? "item of a boot zone"
+						    : "foreign pointer";
+	else if (s->kind != PAGEMAP_SLAB)
+		rule = "block of malloc";
 	else if (slab_index(s, &s->keg->layout, item) >= s->limit)
 		rule = "pointer into an item";
 	else if (s->keg != keg)

@@ -139,6 +139,22 @@ size_t keg_out(struct keg *keg);
 void keg_read(struct keg *keg, size_t *free_items, size_t *bytes);
 
 /*
+ * Items that lie in no slab, but in memory of a caller's own: so that a crime
+ * with one can say what it is.  Ranges are added, and never taken away.
+ */
+struct keg_range {
+	struct keg_range *next;
+	const char *from;
+	size_t bytes;
+	const char *name;
+};
+
+void keg_range_add(struct keg_range *r);
+
+/* The name of the range that an address lies in; NULL for none. */
+const char *keg_range_name(const void *address);
+
+/*
  * Die unless an item of `keg` starts at `item`.  The crime is `function`'s,
  * against the zone `name`.  A NULL `keg` has no items.
  */

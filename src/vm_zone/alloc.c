@@ -18,15 +18,11 @@ UMA_SLOW static void free_slow(vm_zone_t z, void *item);
 void
 vm_zone_check(const struct vm_zone *z, const char *function)
 {
-	uint32_t state;
-
 	if (z == NULL || (uintptr_t)z % alignof(struct vm_zone) != 0)
 		uma_crime(function, "not a zone", z, NULL);
-	state = vm_zone_state(z);
-	if (state == VM_ZONE_DEAD)
+	if (vm_zone_state(z) == VM_ZONE_DEAD)
 		uma_crime(function, "zone was destroyed", z, NULL);
-	if (state != VM_ZONE_PLAIN && state != VM_ZONE_BOOT &&
-	    state != VM_ZONE_MIXED)
+	if (!vm_zone_in_use(z))
 		uma_crime(function, "not a zone", z, NULL);
 }
 
@@ -79,40 +75,93 @@ vm_zone_hand_items(const struct vm_zone *z)
 	return n;
 }
 
+/* From PLAIN to SHORT or back; other states stay. */
+static void
+turn(struct vm_zone *z, uint32_t from, uint32_t to)
+{
+	/* release, pairs with vm_zone_state(): as vm_zone_set_state(). */
+	(void)__atomic_compare_exchange_n(
+	    &z->zstate, &from, to, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+/* The one that came last, as far as order goes. */
 static void *
 hand_take(struct vm_zone *z)
 {
-	for (unsigned i = 0; i < VM_ZONE_HAND; i++) {
+	for (unsigned i = VM_ZONE_HAND; i-- > 0;) {
 		void *item = __atomic_load_n(&z->zhand[i], __ATOMIC_RELAXED);
 
-		/* acquire, pairs with hand_fill(): the item was initialised. */
+		/* acquire, pairs with hand_give(): the item was initialised. */
 		if (item != NULL)
 			item = __atomic_exchange_n(
 			    &z->zhand[i], NULL, __ATOMIC_ACQUIRE);
-		if (item != NULL)
+		if (item != NULL) {
+			turn(z, VM_ZONE_PLAIN, VM_ZONE_SHORT);
 			return item;
+		}
 	}
 	return NULL;
 }
 
-/* On misses that had luck: one more item, if one is missing. */
-static void
-hand_fill(struct vm_zone *z)
+/* False when it is full.  Who takes from it turns the state after that. */
+static bool
+hand_give(struct vm_zone *z, void *item)
 {
-	void *item;
-
-	if (vm_zone_hand_items(z) == VM_ZONE_HAND ||
-	    keg_take(&z->zzone->keg, &item, 1, M_NOWAIT) == 0)
-		return;
 	for (unsigned i = 0; i < VM_ZONE_HAND; i++) {
 		void *none = NULL;
 
 		/* release, pairs with hand_take(). */
 		if (__atomic_compare_exchange_n(&z->zhand[i], &none, item,
-			false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-			return;
+			false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+			if (vm_zone_hand_items(z) == VM_ZONE_HAND)
+				turn(z, VM_ZONE_SHORT, VM_ZONE_PLAIN);
+			return true;
+		}
 	}
-	keg_return(&z->zzone->keg, &item, 1, "zalloc");
+	turn(z, VM_ZONE_SHORT, VM_ZONE_PLAIN);
+	return false;
+}
+
+/* A user's item into the hand: for users, that is a free. */
+static bool
+hand_free(struct vm_zone *z, void *item)
+{
+	if (!hand_give(z, item))
+		return false;
+	/* relaxed: a statistic. */
+	atomic_fetch_add_explicit(
+	    &z->zzone->slow_frees, 1, memory_order_relaxed);
+	return true;
+}
+
+/* One more for the hand; it counts as taken by nobody. */
+static void *
+find_one(struct uma_zone *zone)
+{
+	void *item;
+
+	if (keg_take(&zone->keg, &item, 1, M_NOWAIT) != 0)
+		return item;
+	item = percpu_pop(zone->fast);
+	/* relaxed: a statistic.  The pop was counted. */
+	if (item != NULL)
+		atomic_fetch_sub_explicit(
+		    &zone->slow_allocs, 1, memory_order_relaxed);
+	return item;
+}
+
+/* As far as there are items in the slabs and in this CPU's cache. */
+static void
+hand_fill(struct vm_zone *z)
+{
+	while (vm_zone_hand_items(z) < VM_ZONE_HAND) {
+		void *item = find_one(z->zzone);
+
+		if (item == NULL)
+			return;
+		if (!hand_give(z, item))
+			keg_return(&z->zzone->keg, &item, 1, "zalloc");
+	}
 }
 
 void
@@ -216,6 +265,17 @@ is_in_hand(const struct vm_zone *z, const void *item)
 	return false;
 }
 
+/* malloc's small blocks are items, but not for who mixed up the functions. */
+static void
+check_interface(const struct vm_zone *z, const void *item)
+{
+	const struct slab *s = pagemap_find(item);
+
+	if (s != NULL && s->kind == PAGEMAP_SLAB &&
+	    (s->keg->zone->flags & UMA_ZONE_MALLOC) != 0)
+		uma_crime("zfree", "block of malloc", item, z->zname);
+}
+
 static void
 free_slow(vm_zone_t z, void *item)
 {
@@ -224,10 +284,13 @@ free_slow(vm_zone_t z, void *item)
 		uma_crime("zfree", "item is NULL", NULL, z->zname);
 	if (vm_zone_state(z) != VM_ZONE_PLAIN && vm_zone_boot_give(z, item))
 		return;
+	check_interface(z, item);
 	keg_check_item(
 	    z->zzone != NULL ? &z->zzone->keg : NULL, z->zname, item, "zfree");
 	if (is_in_hand(z, item))
 		uma_crime("zfree", "double free", item, z->zname);
+	if ((z->zflags & ZONE_INTERRUPT) != 0 && hand_free(z, item))
+		return;
 	if (percpu_push(z->zzone->fast, item))
 		return;
 	zone_free_miss(z->zzone, item, "zfree");

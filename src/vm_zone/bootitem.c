@@ -5,6 +5,7 @@
  */
 #include "vm_zone/vm_zone.h"
 
+#include "keg/keg.h"
 #include "lock/lock.h"
 #include "meta/meta.h"
 #include "port/port.h"
@@ -18,6 +19,25 @@
  */
 static uint32_t links[16384];
 static _Atomic uint32_t links_used;
+
+/* So that a crime with such an item names it; those of later zones are not. */
+static struct keg_range ranges[64];
+static _Atomic uint32_t ranges_used;
+
+static void
+tell_range(const struct vm_zone *z)
+{
+	/* relaxed: the place alone is what it gives. */
+	uint32_t at =
+	    atomic_fetch_add_explicit(&ranges_used, 1, memory_order_relaxed);
+
+	if (at >= sizeof(ranges) / sizeof(ranges[0]))
+		return;
+	ranges[at].from = z->zboot;
+	ranges[at].bytes = (size_t)z->zsize * z->zbootcount;
+	ranges[at].name = z->zname;
+	keg_range_add(&ranges[at]);
+}
 
 static uint32_t *
 take_early(uint32_t count)
@@ -65,6 +85,7 @@ vm_zone_boot_start(struct vm_zone *z, void *items, uint32_t count)
 	for (uint32_t i = 0; i < count; i++)
 		z->zbootlinks[i] = i;
 	z->zboothead = count;
+	tell_range(z);
 	return true;
 }
 

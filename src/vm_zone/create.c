@@ -95,7 +95,9 @@ complete(struct vm_zone *z, const struct wish *w, uma_zone_t zone)
 	z->zzone = zone;
 	/* relaxed: a boot zone may be listed meanwhile. */
 	__atomic_store_n(&z->zmax, limit, __ATOMIC_RELAXED);
-	vm_zone_set_state(z, boot ? VM_ZONE_MIXED : VM_ZONE_PLAIN);
+	vm_zone_set_state(z, boot         ? VM_ZONE_MIXED
+			     : limit != 0 ? VM_ZONE_SHORT
+					  : VM_ZONE_PLAIN);
 	if (!boot)
 		vm_zone_list(z);
 }
@@ -175,7 +177,7 @@ uma_vm_zinitna(vm_zone_t z, struct vm_object *object, const char *name,
 	(void)object;
 	check_structure(z, w.function, name);
 	state = vm_zone_state(z);
-	if (state == VM_ZONE_PLAIN || state == VM_ZONE_MIXED)
+	if (vm_zone_in_use(z) && state != VM_ZONE_BOOT)
 		uma_crime(w.function, "zone already in use", z, z->zname);
 	if (state == VM_ZONE_BOOT) {
 		w.name = z->zname;
@@ -200,12 +202,9 @@ uma_vm_zbootinit(
     vm_zone_t z, const char *name, int size, void *item, int nitems)
 {
 	struct wish w = { "zbootinit", name, size, 0, 0, 0 };
-	uint32_t state;
 
 	check_structure(z, w.function, name);
-	state = vm_zone_state(z);
-	if (state == VM_ZONE_PLAIN || state == VM_ZONE_MIXED ||
-	    state == VM_ZONE_BOOT)
+	if (vm_zone_in_use(z))
 		uma_crime(w.function, "zone already in use", z, z->zname);
 	check_size(&w);
 	if (nitems < 0)

@@ -14,14 +14,17 @@
  *
  *	zfree:   a boot item to the boot list, any other to the zone
  *
- * The hand is up to four items of a ZONE_INTERRUPT zone, put there on misses:
- * who is refused by the gate (a handler that interrupted a miss) cannot get an
- * item from a limited keg, and finds it there.  For the keg they are out, for
- * users free; at the limit everybody may take them.
+ * The hand is four items of a ZONE_INTERRUPT zone: who is refused by the gate
+ * (a handler that interrupted a miss) cannot get an item from a limited keg,
+ * and finds it there.  For the keg they are out, for users free; at the limit
+ * everybody may take them.  A zone whose hand is not full is SHORT: then no
+ * operation is a hit, each free goes to the hand, and each allocation looks
+ * for more items for it, in the slabs and in this CPU's cache.
  *
  * States of a structure, in zstate:
  *
  *	0 ----zinitna---> PLAIN ------zdestroy----> DEAD --zinitna--> PLAIN
+ *	                  PLAIN <-----the hand----> SHORT
  *	0 --zbootinit---> BOOT  --zinitna--> MIXED
  *
  * PLAIN alone is what the hit serves: the other states take the longer way.
@@ -49,6 +52,7 @@
 #include "base/base.h"
 
 #define VM_ZONE_PLAIN UINT32_C(0x764d7a50)
+#define VM_ZONE_SHORT UINT32_C(0x764d7a53)
 #define VM_ZONE_BOOT  UINT32_C(0x764d7a42)
 #define VM_ZONE_MIXED UINT32_C(0x764d7a4d)
 #define VM_ZONE_DEAD  UINT32_C(0x764d7a44)
@@ -70,6 +74,16 @@ UMA_FAST void
 vm_zone_set_state(struct vm_zone *z, uint32_t state)
 {
 	__atomic_store_n(&z->zstate, state, __ATOMIC_RELEASE);
+}
+
+/* Whether it is a zone in use. */
+UMA_FAST bool
+vm_zone_in_use(const struct vm_zone *z)
+{
+	uint32_t state = vm_zone_state(z);
+
+	return state == VM_ZONE_PLAIN || state == VM_ZONE_SHORT ||
+	       state == VM_ZONE_BOOT || state == VM_ZONE_MIXED;
 }
 
 /* Die unless it is a zone in use. */

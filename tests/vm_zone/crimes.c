@@ -4,10 +4,12 @@
  */
 #include "zone/common.h"
 
+#include <uma/malloc9.h>
 #include <uma/vm_zone.h>
 
 static char boot[10][48];
 static struct vm_zone boot_zone;
+static UMA_MALLOC_DEFINE(M_OTHER, "other", "");
 
 TEST(sizes)
 {
@@ -191,8 +193,39 @@ TEST(blocks_of_uma_malloc)
 	void *small = uma_heap_alloc(100, 0);
 	void *large = uma_heap_alloc(1 << 20, 0);
 
-	free_dies(z, "mine", small, "item of another zone");
-	free_dies(z, "mine", large, "foreign pointer");
+	free_dies(z, "mine", small, "block of malloc");
+	free_dies(z, "mine", large, "block of malloc");
+	z = zinit("limited", 100, 10, ZONE_INTERRUPT, 0);
+	free_dies(z, "limited", small, "block of malloc");
+	free_dies(z, "limited", large, "block of malloc");
+}
+
+/* Items of either kind, given to malloc(9), the other zones and each other. */
+TEST(items_given_to_other_interfaces)
+{
+	vm_zone_t z = zinit("mine", 100, 10, ZONE_INTERRUPT, 0);
+	uma_zone_t plain = zone_make("plain", 64, 7);
+	void *item = zalloc(z);
+	void *first;
+
+	zbootinit(&boot_zone, "boot", 48, boot, 10);
+	first = zalloc(&boot_zone);
+	DIES(uma_mfree(item, M_OTHER),
+	    "uma: uma_mfree: item of a zone: ptr %p zone \"mine\"", item);
+	DIES(uma_mfree(first, M_OTHER),
+	    "uma: uma_mfree: item of a boot zone: ptr %p zone \"boot\"", first);
+	DIES(uma_mfree((char *)first + 8, M_OTHER),
+	    "uma: uma_mfree: item of a boot zone: ptr %p zone \"boot\"",
+	    (void *)((char *)first + 8));
+	DIES(uma_malloc_usable_size(first),
+	    "uma: uma_malloc_usable_size: item of a boot zone: ptr %p zone "
+	    "\"boot\"",
+	    first);
+	DIES(uma_zfree(plain, first),
+	    "uma: uma_zfree: item of a boot zone: ptr %p zone \"plain\"",
+	    first);
+	free_dies(z, "mine", first, "item of a boot zone");
+	free_dies(&boot_zone, "boot", item, "item of another zone");
 }
 
 TEST(double_free)
