@@ -6,6 +6,15 @@
 #define CHUNK      1024u
 #define CHUNKS_MAX 4096u
 
+/*
+ * Structures lie side by side, an odd number of lines apart: what the hit reads
+ * of many zones spreads over all sets of the CPU's caches.
+ */
+#define ZONE_STRIDE ((sizeof(struct uma_zone) / CACHE_LINE | 1) * CACHE_LINE)
+#define ZONE_BATCH  64u
+
+_Static_assert(sizeof(struct uma_zone) % CACHE_LINE == 0, "whole lines");
+
 /* Dead structures rest until so many lie, so that stale handles are seen. */
 #define DEAD_REST 64u
 
@@ -15,6 +24,8 @@ static struct {
 	struct lock lock;
 	_Atomic uint32_t count; /* numbers given out; 0 is nobody's */
 	_Atomic(zone_slot *) chunks[CHUNKS_MAX];
+	char *at; /* structures that never had a number */
+	char *end;
 	struct uma_zone *dead_first;
 	struct uma_zone **dead_last;
 	unsigned dead_count;
@@ -28,6 +39,22 @@ slot_of(uint32_t id)
 	    &registry.chunks[id / CHUNK], memory_order_acquire);
 
 	return chunk == NULL ? NULL : &chunk[id % CHUNK];
+}
+
+/* Zeroed memory of a structure, never given back; with the lock. */
+static struct uma_zone *
+new_structure(void)
+{
+	char *at = registry.at;
+
+	if (at == registry.end) {
+		at = meta_take(ZONE_BATCH * ZONE_STRIDE, META_NORMAL);
+		if (at == NULL)
+			return NULL;
+		registry.end = at + ZONE_BATCH * ZONE_STRIDE;
+	}
+	registry.at = at + ZONE_STRIDE;
+	return (struct uma_zone *)(void *)at;
 }
 
 /* A new structure and its number; with the lock. */
@@ -49,7 +76,7 @@ new_number(void)
 		atomic_store_explicit(
 		    &registry.chunks[id / CHUNK], chunk, memory_order_release);
 	}
-	zone = meta_take(sizeof(*zone), META_NORMAL);
+	zone = new_structure();
 	if (zone == NULL)
 		return NULL;
 	zone->id = id;

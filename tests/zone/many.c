@@ -166,7 +166,8 @@ TEST_TIME(a_hundred_thousand_at_once, 100)
 	fill();
 	check_and_empty();
 	uma_reclaim();
-	CHECK_EQ(library_numbers().meta_bytes, meta);
+	/* 64 more structures rest than the first time. */
+	CHECK(library_numbers().meta_bytes <= meta + (64 << 10));
 	CHECK(rss_bytes() < rss + ((size_t)4 << 20));
 }
 
