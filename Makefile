@@ -6,8 +6,8 @@ PREFIX ?= /usr/local
 OPTIONS :=
 
 .DEFAULT_GOAL := build
-.PHONY: build try check check-programs bench soak install format tidy clean \
-	help meson-here
+.PHONY: build try check check-programs bench bench-scale soak install format \
+	tidy clean help meson-here
 .NOTPARALLEL:
 
 # Set up or change the options of $(BUILD).
@@ -37,6 +37,9 @@ check-programs: build
 bench: build
 	@meson test -C $(BUILD) --benchmark --verbose
 
+bench-scale: build
+	@scripts/bench-scale --build $(BUILD)
+
 soak: build
 	@meson test -C $(BUILD) --suite soak --print-errorlogs
 
@@ -61,6 +64,7 @@ help:
 	@echo "make tidy                only the checks that read the source"
 	@echo "make check-programs      run real programs on the drop-in malloc"
 	@echo "make bench               measure"
+	@echo "make bench-scale         plot how cost grows"
 	@echo "make soak                test for hours"
 	@echo "make install PREFIX=DIR  install into DIR ($(PREFIX))"
 	@echo "make format              put the source into its shape"

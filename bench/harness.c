@@ -17,6 +17,7 @@
 #define BLOCK_NS    10000000u
 
 static pthread_t spawned;
+static cpu_set_t allowed; /* before the first pin; threads inherit the pin */
 
 static int run_row(const struct row *rows, const char *name);
 static int print_names(const struct row *rows);
@@ -132,8 +133,6 @@ bench_print(const char *metric, double value)
 void
 bench_pin(unsigned n)
 {
-	/* What was allowed before the first pin; threads inherit the pin. */
-	static cpu_set_t allowed;
 	cpu_set_t one;
 
 	if (CPU_COUNT(&allowed) == 0 &&
@@ -149,6 +148,13 @@ bench_pin(unsigned n)
 			return;
 		}
 	}
+}
+
+void
+bench_unpin(void)
+{
+	if (CPU_COUNT(&allowed) != 0)
+		(void)sched_setaffinity(0, sizeof(allowed), &allowed);
 }
 
 void

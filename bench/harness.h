@@ -59,6 +59,9 @@ void bench_print(const char *metric, double value);
 /* bench_pin - keep this thread on the n-th allowed CPU, where permitted. */
 void bench_pin(unsigned n);
 
+/* bench_unpin - let threads started from now on run on every allowed CPU. */
+void bench_unpin(void);
+
 /* bench_spawn - start a thread; ends the program when it cannot. */
 void bench_spawn(void *(*body)(void *arg), void *arg);
 

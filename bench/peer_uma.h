@@ -55,6 +55,12 @@ peer_close(struct peer peer)
 	bench_need(uma_zdestroy(peer.zone, M_NOWAIT) == 0, "a zone stays");
 }
 
+static inline void
+peer_reclaim(void)
+{
+	uma_reclaim();
+}
+
 static inline void *
 peer_alloc(struct peer peer)
 {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Who is compared: where each peer is, and how a row is run with it."""
+import fnmatch
 import glob
 import os
 import pathlib
@@ -29,6 +30,11 @@ LIBRARIES = ("/usr/local/lib", "/usr/lib/*-linux-gnu", "/usr/lib64",
              "/usr/lib")
 
 
+def chosen(names, globs):
+    return [name for name in names if
+            any(fnmatch.fnmatchcase(name, one) for one in globs.split(","))]
+
+
 class Failed(Exception):
     """A program that should have run did not; the text says how."""
 
@@ -36,13 +42,16 @@ class Failed(Exception):
 class Peer:
     """A malloc to preload, or a program with its allocator compiled in."""
 
+    programs = "bench-zones"
+
     def __init__(self, name, build):
         self.name = name
         self.bench = pathlib.Path(build) / "bench"
         self.preload = ""
         self.absent = None
         self.is_malloc = name not in ZONES
-        self.zones = self.bench / f"bench-zones-{ZONES.get(name, 'malloc')}"
+        self.zones = self.bench / (f"{self.programs}-"
+                                   f"{ZONES.get(name, 'malloc')}")
         if name == "glibc":
             # Named, or a program that is linked with another malloc has it.
             self.preload = "libc.so.6"
@@ -74,7 +83,7 @@ class Peer:
 
     def list_rows(self):
         rows = self.run([self.zones, "--list"]).split()
-        if self.is_malloc:
+        if self.is_malloc and self.programs == "bench-zones":
             kernels = self.run([self.bench / "bench-kernels", "--list"])
             rows += [f"kernel/{row}" for row in kernels.split()]
         return rows

@@ -14,7 +14,8 @@
  *	PEER_KEEPS   a free item keeps its state
  *	PEER_SHARES  a thread may free what another allocated
  *	PEER_GROWS   memory comes from the system as items are needed
- *	PEER_CLOSES  peer_close() ends a source; then there can be many
+ *	PEER_CLOSES  peer_close() ends a source, so there can be many, and
+ *	             peer_reclaim() looks through all of them
  *
  * Items are not touched unless a row says so: a pool that does not touch
  * them either shows that here.

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the benchmarks make of numbers: bars, causes, the mean."""
+"""What the benchmarks make of numbers: bars, causes, the mean, plots."""
 import pathlib
 import sys
 import unittest
+import xml.etree.ElementTree
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
 import bars  # noqa: E402
 import causes  # noqa: E402
+import plot  # noqa: E402
 import report  # noqa: E402
 
 
@@ -93,6 +95,37 @@ class SuiteTest(unittest.TestCase):
                              uma_malloc=5.0),))
         self.assertLess(means["mimalloc"][0], 1)
         self.assertIn("lost", report.suite_line(means))
+
+
+class PlotTest(unittest.TestCase):
+    def parts(self, *args, **how):
+        tree = xml.etree.ElementTree.fromstring(plot.chart(*args, **how))
+        return [(part.tag.split("}")[1], part.attrib, part.text)
+                for part in tree]
+
+    def test_every_point_has_its_place(self):
+        parts = self.parts("t < u", "x", "y", {"a": [(1, 10), (100, 1)]})
+        lines = [how["points"] for tag, how, _ in parts if tag == "polyline"]
+        left, right = plot.LEFT, plot.WIDTH - plot.RIGHT
+        self.assertEqual(lines, [
+            f"{left:.1f},{plot.TOP:.1f} "
+            f"{right:.1f},{plot.HEIGHT - plot.BOTTOM:.1f}"])
+        texts = [text for tag, _, text in parts if tag == "text"]
+        self.assertEqual(texts[0], "t < u")
+        self.assertIn("100", texts)
+        self.assertIn("a", texts)
+
+    def test_limits_are_dashed(self):
+        parts = self.parts("t", "x", "y", {"a": [(1, 1)], "b": [(1, 2)]},
+                           limits=("b",))
+        dashes = ["stroke-dasharray" in how for tag, how, _ in parts
+                  if tag == "polyline"]
+        self.assertEqual(dashes, [False, True])
+
+    def test_short(self):
+        self.assertEqual([plot.short(value) for value in
+                          (0.01, 1, 1000, 2.5e6, 1e9)],
+                         ["0.01", "1", "1k", "2.5M", "1G"])
 
 
 if __name__ == "__main__":
