@@ -44,8 +44,8 @@ uma_fast_zalloc(uma_zone_t zone, int wait)
 
 	if ((unsigned)wait > M_WAITOK)
 		return uma_zalloc(zone, wait);
-	item = uma_fast_pop(z->caches, uma_fast_abi.area, uma_fast_abi.index);
-	uma_fast_leave(uma_fast_abi.area);
+	item = uma_fast_pop(z->caches, z->area, z->index);
+	uma_fast_leave(z->area);
 	return __builtin_expect(item != NULL, 1) ? item
 						 : uma_zalloc(zone, wait);
 }
@@ -55,10 +55,10 @@ uma_fast_zfree(uma_zone_t zone, void *item)
 {
 	const struct uma_fast_zone *z =
 	    (const struct uma_fast_zone *)(const void *)zone;
-	int pushed = item != NULL && uma_fast_push(z->caches, uma_fast_abi.area,
-					 uma_fast_abi.index, item);
+	int pushed =
+	    item != NULL && uma_fast_push(z->caches, z->area, z->index, item);
 
-	uma_fast_leave(uma_fast_abi.area);
+	uma_fast_leave(z->area);
 	if (!__builtin_expect(pushed, 1))
 		uma_zfree(zone, item);
 }

@@ -20,28 +20,23 @@
 #endif
 #endif
 
-#define UMA_FAST_ABI 1u
+#define UMA_FAST_ABI 2u
 
 /* The record of CPU i is at caches + (i << UMA_CPU_SHIFT). */
 #define UMA_CPU_SHIFT 14
+#define UMA_CPU_BYTES 16384 /* the same, for a multiplication */
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* What the inlined code reads, and the layout that the library has. */
-struct uma_fast_abi {
-	intptr_t area;  /* of the thread's struct rseq, from its pointer */
-	intptr_t index; /* of the CPU's index, likewise */
-	uint32_t version;
-};
-
-UMA_EXPORT extern struct uma_fast_abi uma_fast_abi;
-
-/* The start of a zone. */
+/* The start of a zone: what the inlined code reads. */
 struct uma_fast_zone {
 	uint32_t zone_private[4];
 	uintptr_t caches; /* records, or ones that always miss */
+	uint64_t zone_hit;
+	intptr_t area;  /* of the thread's struct rseq, from its pointer */
+	intptr_t index; /* of the CPU's index, likewise */
 };
 
 /* Stops the process unless `version` is the library's. */
@@ -84,8 +79,7 @@ UMA_EXPORT void uma_fast_check(uint32_t version);
 	"771:\n\t"							\
 	"cmpl $0, %%fs:4(%[area])\n\t"					\
 	"jl %l[fail]\n\t"						\
-	"movl %%fs:(%[index]), %k[rec]\n\t"				\
-	"shlq $" UMA_TEXT(UMA_CPU_SHIFT) ", %[rec]\n\t"		\
+	"imull $" UMA_TEXT(UMA_CPU_BYTES) ", %%fs:(%[index]), %k[rec]\n\t" \
 	"addq %[caches], %[rec]\n\t"					\
 	"movq (%[rec]), %[word]\n\t"
 
@@ -147,7 +141,7 @@ uma_fast_push(uintptr_t caches, intptr_t area, intptr_t index, void *item)
 	    "movq %[item], (%[slots],%[count],8)\n\t"
 	    "incq %[word]\n\t"
 	    UMA_RSEQ_COMMIT("%[word]")
-	    : [rec] "=&r"(rec), [word] "=&a"(word), [count] "=&r"(count),
+	    : [rec] "=&r"(rec), [word] "=&d"(word), [count] "=&r"(count),
 	      [slots] "=&r"(slots)
 	    : [caches] "rm"(caches), [area] "r"(area), [index] "r"(index),
 	      [item] "r"(item)

@@ -32,4 +32,15 @@
 
 #define CACHE_LINE 64
 
+/*
+ * A relaxed load of a word that does not change while its value matters.
+ * Compilers fold a plain load into the instruction that uses it, and an atomic
+ * one they do not; the thread sanitizer wants to be told.
+ */
+#if defined(__SANITIZE_THREAD__)
+#define load_settled(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+#else
+#define load_settled(p) (*(p))
+#endif
+
 #endif /* BASE_COMPILER_H */

@@ -14,7 +14,7 @@
 #define BACKED_MAX 4096u
 
 /* free() may come before the first malloc() has woken the library. */
-struct heap_hit uma_heap = { .pagemap = pagemap_root };
+struct heap_hit uma_heap = { .pagemap = &pagemap_root };
 
 static struct uma_zone *zones[HEAP_CLASSES];
 static size_t sizes[HEAP_CLASSES];
@@ -37,7 +37,8 @@ make_table(void)
 	for (size_t i = 0; i <= HEAP_SMALL_MAX / STEP; i++) {
 		while (sizes[index] < i * STEP)
 			index++;
-		uma_heap.class_of[i] = (uint8_t)index;
+		uma_heap.offset_of[i] =
+		    (uint16_t)(index * sizeof(struct cache));
 	}
 }
 
@@ -53,6 +54,7 @@ make_zone(unsigned index, uintptr_t caches)
 		.align = min_size(bytes & -bytes, GRANULE),
 		.flags = UMA_ZONE_MALLOC,
 		.caches = caches + index * sizeof(struct cache),
+		.owner = HEAP_OWNER + index * (uint32_t)sizeof(struct cache),
 	};
 
 	if (bytes > BACKED_MAX)
@@ -65,20 +67,14 @@ make_zone(unsigned index, uintptr_t caches)
 	return zones[index] != NULL;
 }
 
-/* The numbers of the zones must follow each other for free()'s hit. */
 static void
 make_hit(uintptr_t caches)
 {
 	bool rseq = percpu_mode == PERCPU_RSEQ;
 
-	uma_heap.first_id = zones[0]->id;
-	uma_heap.classes = HEAP_CLASSES;
 	uma_heap.rseq = percpu_rseq;
 	uma_heap.caches = rseq ? caches : percpu_nothing();
-	for (unsigned index = 0; index < HEAP_CLASSES; index++) {
-		if (zones[index]->id != uma_heap.first_id + index)
-			uma_heap.classes = 0;
-	}
+	uma_heap.by_owner = uma_heap.caches - HEAP_OWNER;
 }
 
 bool
@@ -134,7 +130,7 @@ class_for(size_t bytes, size_t align)
 
 	if (bytes > HEAP_SMALL_MAX || align > HEAP_SMALL_MAX)
 		return HEAP_CLASSES;
-	index = uma_heap.class_of[(max_size(bytes, align) + STEP - 1) / STEP];
+	index = (unsigned)heap_hit_index(max_size(bytes, align));
 	while (index < HEAP_CLASSES && sizes[index] % align != 0)
 		index++;
 	return index;

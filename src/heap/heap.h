@@ -50,14 +50,26 @@ struct heap_hit {
 	size_t limit;     /* sizes below it have a class */
 	uintptr_t caches; /* records of class 0; or ones that miss */
 	struct arch_rseq rseq;
-	pagemap_slot *pagemap; /* set while asleep, too: see heap.c */
-	uint32_t first_id;     /* keg number of class 0; the rest follow */
-	uint32_t classes;      /* 0: the hit of free() must not be used */
-	/* By size / 16, rounded up. */
-	uint8_t class_of[HEAP_SMALL_MAX / 16 + 1];
+	struct pagemap *pagemap; /* set while asleep, too: see heap.c */
+	uintptr_t by_owner;      /* caches - HEAP_OWNER */
+	/* How far from class 0's, by size / 16, rounded up. */
+	uint16_t offset_of[HEAP_SMALL_MAX / 16 + 1];
 };
 
 UMA_EXPORT extern struct heap_hit uma_heap;
+
+/*
+ * What the page map has for owner of a class: this and the offset of its
+ * records, so that the sign of the word tells a block from all else.
+ */
+#define HEAP_OWNER UINT32_C(0x80000000)
+
+/* The class of a size below uma_heap.limit. */
+UMA_FAST size_t
+heap_hit_index(size_t bytes)
+{
+	return uma_heap.offset_of[(bytes + 15) / 16] / sizeof(struct cache);
+}
 
 /* Inlined into malloc(): NULL for a miss, a large size, or before the start. */
 UMA_FAST void *
@@ -65,38 +77,42 @@ heap_hit_alloc(size_t bytes)
 {
 	if (unlikely(bytes >= uma_heap.limit))
 		return NULL;
-	return arch_pop(uma_heap.caches + uma_heap.class_of[(bytes + 15) / 16] *
-					      sizeof(struct cache),
+	return arch_pop(uma_heap.caches + uma_heap.offset_of[(bytes + 15) / 16],
 	    &uma_heap.rseq);
 }
 
-/*
- * The class of a block, from its address alone; HEAP_CLASSES for whatever the
- * hit of free() cannot serve.
- */
+/* The hit word of what may be a block; 0 unless the hit can serve it. */
+UMA_FAST uint64_t
+heap_hit_word(const void *block)
+{
+	uint64_t hit = pagemap_hit(uma_heap.pagemap, block);
+
+	return likely((int64_t)hit < 0) &&
+		       likely(pagemap_hit_starts(hit, block))
+		   ? hit
+		   : 0;
+}
+
+/* The class of a block; HEAP_CLASSES for whatever the hit cannot serve. */
 UMA_FAST size_t
 heap_hit_class(const void *block)
 {
-	uint64_t hit = pagemap_hit(uma_heap.pagemap, block);
-	size_t index = (size_t)pagemap_hit_id(hit) - uma_heap.first_id;
+	uint64_t hit = heap_hit_word(block);
 
-	if (unlikely(index >= uma_heap.classes) ||
-	    unlikely(!pagemap_hit_starts(hit, block)))
-		return HEAP_CLASSES;
-	if (index >= HEAP_CLASSES)
-		__builtin_unreachable(); /* uma_heap.classes is no more */
-	return index;
+	return likely(hit != 0) ? (pagemap_hit_owner(hit) - HEAP_OWNER) /
+				      sizeof(struct cache)
+				: HEAP_CLASSES;
 }
 
 /* Inlined into free(): whether that was all. */
 UMA_FAST bool
 heap_hit_free(void *block)
 {
-	size_t index = heap_hit_class(block);
+	uint64_t hit = heap_hit_word(block);
 
-	return likely(index < HEAP_CLASSES) &&
-	       arch_push(uma_heap.caches + index * sizeof(struct cache),
-		   &uma_heap.rseq, block);
+	return likely(hit != 0) &&
+	       likely(arch_push(uma_heap.by_owner + pagemap_hit_owner(hit),
+		   &uma_heap.rseq, block));
 }
 
 /*

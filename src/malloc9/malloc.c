@@ -42,7 +42,7 @@ uma_malloc(size_t size, struct malloc_type *type, int flags)
 		return take(size, ALIGN_MIN, type, flags, __func__);
 	if (unlikely(size >= uma_heap.limit))
 		return take_large(size, type, flags);
-	index = uma_heap.class_of[(size + 15) / 16];
+	index = heap_hit_index(size);
 	if (unlikely(!class_open(type, index)))
 		return take(size, ALIGN_MIN, type, flags, __func__);
 	block = arch_pop(

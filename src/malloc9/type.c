@@ -272,7 +272,7 @@ type_ledger(struct malloc_type *type, const char *function)
 static unsigned
 class_of(size_t bytes)
 {
-	return bytes <= HEAP_SMALL_MAX ? uma_heap.class_of[bytes / 16]
+	return bytes <= HEAP_SMALL_MAX ? (unsigned)heap_hit_index(bytes)
 				       : CLASS_RUN;
 }
 

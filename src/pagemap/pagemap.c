@@ -17,7 +17,14 @@ struct pages {
 	_Atomic(void *) headers[PAGES_MAX];
 };
 
-pagemap_slot pagemap_root[1u << PAGEMAP_ROOT_BITS];
+struct pagemap pagemap_root;
+
+/*
+ * The first leaf that anybody asks for: it is most processes' only one, and at
+ * boot there may be no memory for another.
+ */
+static struct pagemap_leaf first_leaf;
+static _Atomic bool first_taken;
 
 /*
  * With e = magic * stride - 2^32, a distance n = q * stride + r gives
@@ -25,7 +32,7 @@ pagemap_slot pagemap_root[1u << PAGEMAP_ROOT_BITS];
  * and not below it nor wrapped for any r if (q + 1) * e is.
  */
 uint64_t
-pagemap_hit_make(uint32_t id, size_t stride)
+pagemap_hit_make(uint32_t owner, size_t stride)
 {
 	uint64_t magic = (UINT64_C(1) << 32) / stride;
 	uint64_t e;
@@ -36,11 +43,66 @@ pagemap_hit_make(uint32_t id, size_t stride)
 	e = magic * stride - (UINT64_C(1) << 32);
 	if ((GRANULE / stride + 1) * e >= magic)
 		return 0;
-	return (uint64_t)id << 32 | magic;
+	return (uint64_t)owner << 32 | (uint32_t)(0 - magic);
 }
 
 /* A leaf in reserve, for those who may not fail. */
-static pagemap_slot spare;
+static _Atomic(struct pagemap_leaf *) spare;
+
+static uintptr_t *
+leaf_slot(const void *address)
+{
+	return &pagemap_root.leaves[(uintptr_t)address / LEAF_SPAN];
+}
+
+/* What the root has for a leaf; the distance is exact modulo 2^64. */
+static uintptr_t
+leaf_away(struct pagemap_leaf *leaf)
+{
+	return (uintptr_t)leaf - (uintptr_t)pagemap_root.zeros;
+}
+
+/* The leaf of an address; NULL if there is none. */
+static struct pagemap_leaf *
+leaf_of(const void *address)
+{
+	uintptr_t away;
+
+	if ((uintptr_t)address / LEAF_SPAN >> PAGEMAP_ROOT_BITS != 0)
+		return NULL;
+	/* acquire, pairs with leaf_enter(): its zeros. */
+	away = __atomic_load_n(leaf_slot(address), __ATOMIC_ACQUIRE);
+	return away == 0
+		   ? NULL
+		   : (struct pagemap_leaf *)(away +
+					     (uintptr_t)pagemap_root.zeros);
+}
+
+/* Enter a leaf where there is none.  False: there is one. */
+static bool
+leaf_enter(const void *address, struct pagemap_leaf *leaf)
+{
+	uintptr_t none = 0;
+
+	/* release: publishes its zeros. */
+	return __atomic_compare_exchange_n(leaf_slot(address), &none,
+	    leaf_away(leaf), false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+static size_t
+leaf_index(const void *address)
+{
+	return (uintptr_t)address % LEAF_SPAN / GRANULE;
+}
+
+/* Where the header of an address is; NULL if it has no leaf. */
+static _Atomic(void *) *
+header_slot(const void *address)
+{
+	struct pagemap_leaf *leaf = leaf_of(address);
+
+	return leaf == NULL ? NULL : &leaf->headers[leaf_index(address)];
+}
 
 void *
 pagemap_hold_leaf(enum meta_how how)
@@ -67,48 +129,36 @@ pagemap_drop_leaf(void *leaf)
 void
 pagemap_set_held(const void *address, void *header, void **leaf)
 {
-	pagemap_slot *root = &pagemap_root[(uintptr_t)address / LEAF_SPAN];
-	struct pagemap_leaf *none = NULL;
-	struct pagemap_entry *e;
-
-	/* release: publishes the zeros. */
-	if (atomic_compare_exchange_strong_explicit(
-		root, &none, *leaf, memory_order_release, memory_order_acquire))
+	if (leaf_enter(address, *leaf))
 		*leaf = NULL;
-	e = pagemap_look(pagemap_root, address);
 	/* relaxed: the address is published after this. */
-	atomic_store_explicit(&e->header, header, memory_order_relaxed);
+	atomic_store_explicit(
+	    header_slot(address), header, memory_order_relaxed);
+}
+
+static struct pagemap_leaf *
+leaf_take(enum meta_how how)
+{
+	/* relaxed: it is zero, and one thread's. */
+	if (!atomic_exchange_explicit(&first_taken, true, memory_order_relaxed))
+		return &first_leaf;
+	return meta_take(sizeof(struct pagemap_leaf), how);
 }
 
 /* The leaf of an address, made if there is none. */
 static struct pagemap_leaf *
-leaf_make(uintptr_t a, enum meta_how how)
+leaf_make(const void *address, enum meta_how how)
 {
-	pagemap_slot *root = &pagemap_root[a / LEAF_SPAN];
-	/* acquire, pairs with the exchange below: its zeros. */
-	struct pagemap_leaf *leaf =
-	    atomic_load_explicit(root, memory_order_acquire);
-	struct pagemap_leaf *mine;
+	struct pagemap_leaf *leaf = leaf_of(address);
 
-	if (leaf != NULL)
+	if (leaf != NULL ||
+	    (uintptr_t)address / LEAF_SPAN >> PAGEMAP_ROOT_BITS != 0)
 		return leaf;
-	mine = meta_take(sizeof(*mine), how);
-	if (mine == NULL)
-		return NULL;
-	/* release: publishes the zeros.  A lost race loses the memory. */
-	if (atomic_compare_exchange_strong_explicit(
-		root, &leaf, mine, memory_order_release, memory_order_acquire))
-		return mine;
-	return leaf;
-}
-
-static struct pagemap_entry *
-entry_make(uintptr_t a, enum meta_how how)
-{
-	if (a >> (GRANULE_BITS + PAGEMAP_LEAF_BITS + PAGEMAP_ROOT_BITS) != 0 ||
-	    leaf_make(a, how) == NULL)
-		return NULL;
-	return pagemap_look(pagemap_root, (const void *)a);
+	leaf = leaf_take(how);
+	/* A lost race loses the memory. */
+	if (leaf == NULL || leaf_enter(address, leaf))
+		return leaf;
+	return leaf_of(address);
 }
 
 static struct pages *
@@ -128,14 +178,14 @@ page_slot(struct pages *pages, uintptr_t a)
 void *
 pagemap_find(const void *address)
 {
-	struct pagemap_entry *e = pagemap_look(pagemap_root, address);
+	_Atomic(void *) *slot = header_slot(address);
 	struct pages *pages;
 	void *header;
 
-	if (e == NULL)
+	if (slot == NULL)
 		return NULL;
-	/* relaxed: as pagemap_look(). */
-	header = atomic_load_explicit(&e->header, memory_order_relaxed);
+	/* relaxed: as pagemap_hit(). */
+	header = atomic_load_explicit(slot, memory_order_relaxed);
 	pages = pages_of(header);
 	return pages == NULL
 		   ? header
@@ -148,16 +198,18 @@ pagemap_set(const void *address, size_t bytes, void *header, uint64_t hit,
     enum meta_how how)
 {
 	for (size_t done = 0; done < bytes; done += GRANULE) {
-		struct pagemap_entry *e =
-		    entry_make((uintptr_t)address + done, how);
+		const char *at = (const char *)address + done;
+		struct pagemap_leaf *leaf = leaf_make(at, how);
+		size_t i = leaf_index(at);
 
-		if (e == NULL) {
+		if (leaf == NULL) {
 			pagemap_clear(address, done);
 			return false;
 		}
 		/* relaxed: the address is published after this. */
-		atomic_store_explicit(&e->header, header, memory_order_relaxed);
-		atomic_store_explicit(&e->hit, hit, memory_order_relaxed);
+		atomic_store_explicit(
+		    &leaf->headers[i], header, memory_order_relaxed);
+		__atomic_store_n(&leaf->hits[i], hit, __ATOMIC_RELAXED);
 	}
 	return true;
 }
@@ -167,14 +219,16 @@ void
 pagemap_clear(const void *address, size_t bytes)
 {
 	for (size_t done = 0; done < bytes; done += GRANULE) {
-		struct pagemap_entry *e =
-		    pagemap_look(pagemap_root, (const char *)address + done);
-		struct pages *pages = pages_of(
-		    atomic_load_explicit(&e->header, memory_order_relaxed));
+		const char *at = (const char *)address + done;
+		struct pagemap_leaf *leaf = leaf_of(at);
+		size_t i = leaf_index(at);
+		struct pages *pages = pages_of(atomic_load_explicit(
+		    &leaf->headers[i], memory_order_relaxed));
 
 		/* relaxed: nobody else has the address any more. */
-		atomic_store_explicit(&e->hit, 0, memory_order_relaxed);
-		atomic_store_explicit(&e->header, NULL, memory_order_relaxed);
+		__atomic_store_n(&leaf->hits[i], 0, __ATOMIC_RELAXED);
+		atomic_store_explicit(
+		    &leaf->headers[i], NULL, memory_order_relaxed);
 		if (pages != NULL)
 			meta_give(pages, sizeof(*pages), META_EMERGENCY);
 	}
@@ -200,15 +254,16 @@ pages_new(void *under, enum meta_how how)
 static struct pages *
 pages_make(uintptr_t a, enum meta_how how)
 {
-	struct pagemap_entry *e = entry_make(a, how);
+	_Atomic(void *) *slot;
 	enum pagemap_kind *kind;
 	struct pages *mine;
 	void *was;
 
-	if (e == NULL)
+	if (leaf_make((const void *)a, how) == NULL)
 		return NULL;
+	slot = header_slot((const void *)a);
 	/* acquire, pairs with the exchange below. */
-	was = atomic_load_explicit(&e->header, memory_order_acquire);
+	was = atomic_load_explicit(slot, memory_order_acquire);
 	kind = was;
 	if (was != NULL && *kind != PAGEMAP_LARGE)
 		return pages_of(was);
@@ -216,8 +271,8 @@ pages_make(uintptr_t a, enum meta_how how)
 	if (mine == NULL)
 		return NULL;
 	/* release: publishes the table. */
-	if (atomic_compare_exchange_strong_explicit(&e->header, &was, mine,
-		memory_order_release, memory_order_acquire))
+	if (atomic_compare_exchange_strong_explicit(
+		slot, &was, mine, memory_order_release, memory_order_acquire))
 		return mine;
 	meta_give(mine, sizeof(*mine), how);
 	return pages_of(was);
@@ -254,10 +309,8 @@ pagemap_clear_pages(const void *address, size_t bytes)
 
 	for (size_t done = 0; done < bytes; done += page_bytes) {
 		uintptr_t a = (uintptr_t)address + done;
-		struct pagemap_entry *e =
-		    pagemap_look(pagemap_root, (const void *)a);
-		struct pages *pages = pages_of(
-		    atomic_load_explicit(&e->header, memory_order_relaxed));
+		struct pages *pages = pages_of(atomic_load_explicit(
+		    header_slot((const void *)a), memory_order_relaxed));
 
 		atomic_store_explicit(
 		    page_slot(pages, a), pages->under, memory_order_relaxed);

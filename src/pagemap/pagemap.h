@@ -5,18 +5,24 @@
  * Why it is here.  free(p) must learn whose p is, for any value p may have,
  * without touching the memory at p.
  *
- *	address   63..48 0 | 47..30 root index | 29..16 leaf index | 15..0
- *	root      2^18 pointers to leaves, in the library's zeros
- *	leaf      2^14 entries, one for each granule of 64 KiB
- *	entry     the header of what lies there, and a word for the hit
+ *	address   63..48 0 | 47..32 root index | 31..16 leaf index | 15..0
+ *	root      2^16 leaves, in the library's zeros
+ *	leaf      for each granule of 64 KiB a word for the hit, and the header
+ *	          of what lies there
  *
- * The hit word {keg id:32, magic:32} is set for slabs of one granule, whose
+ * Both indices are halves of the address, cut without a mask.  The root says
+ * how far behind a table of zeros the leaf's words are, so that a leaf which
+ * is not there needs no test: its words are those zeros.
+ *
+ * The hit word {owner:32, -magic:32} is set for slabs of one granule, whose
  * items end where the granule ends: an item starts at distance n from the end
  * exactly if n is a multiple of the stride, which is if
  *
  *	(n * magic mod 2^32) < magic,   magic = 2^32 / stride, rounded up
  *
  * so that one load tells whose item an address is and whether one starts there.
+ * All granules of a zone have the same word: who knows it compares it whole.
+ * It is never 0, which is the word of what is not ours.
  *
  * A header starts with an `enum pagemap_kind`.  A granule that several slabs
  * of private suppliers share has a table of its pages for a header.
@@ -33,12 +39,13 @@
 
 #include "base/base.h"
 #include "meta/meta.h"
+#include "port/port.h"
 
 #define GRANULE_BITS 16u
 #define GRANULE      ((size_t)1 << GRANULE_BITS)
 
-#define PAGEMAP_ROOT_BITS 18u
-#define PAGEMAP_LEAF_BITS 14u
+#define PAGEMAP_ROOT_BITS 16u
+#define PAGEMAP_LEAF_BITS 16u
 
 enum pagemap_kind {
 	PAGEMAP_NONE,
@@ -47,68 +54,60 @@ enum pagemap_kind {
 	PAGEMAP_PAGES,
 };
 
-struct pagemap_entry {
-	_Atomic uint64_t hit;
-	_Atomic(void *) header;
-};
-
 struct pagemap_leaf {
-	struct pagemap_entry entries[1u << PAGEMAP_LEAF_BITS];
+	uint64_t hits[1u << PAGEMAP_LEAF_BITS];
+	_Atomic(void *) headers[1u << PAGEMAP_LEAF_BITS];
 };
 
-typedef _Atomic(struct pagemap_leaf *) pagemap_slot;
+struct pagemap {
+	uint64_t zeros[1u << PAGEMAP_LEAF_BITS];
+	/* Bytes from the zeros to the leaf; 0: there is none. */
+	uintptr_t leaves[1u << PAGEMAP_ROOT_BITS];
+};
 
-extern pagemap_slot pagemap_root[1u << PAGEMAP_ROOT_BITS];
+extern struct pagemap pagemap_root;
 
 /*
- * The entry of the granule of any address; NULL if there is none.  `slots` is
- * pagemap_root, or a pointer to it where its name is not known.
+ * The hit word of any address; 0 for none.  `map` is the map, or a pointer to
+ * it where its name is not known.
  */
-UMA_FAST struct pagemap_entry *
-pagemap_look(pagemap_slot *slots, const void *address)
+UMA_FAST uint64_t
+pagemap_hit(const struct pagemap *map, const void *address)
 {
 	uintptr_t a = (uintptr_t)address;
 	uintptr_t root = a >> (GRANULE_BITS + PAGEMAP_LEAF_BITS);
-	struct pagemap_leaf *leaf;
+	const uint64_t *hits;
 
 	if (unlikely(root >= (uintptr_t)1 << PAGEMAP_ROOT_BITS))
-		return NULL;
-	/* relaxed: who has an address of ours got it after it was set. */
-	leaf = atomic_load_explicit(&slots[root], memory_order_relaxed);
-	if (unlikely(leaf == NULL))
-		return NULL;
-	a = a >> GRANULE_BITS & ((1u << PAGEMAP_LEAF_BITS) - 1);
-	return &leaf->entries[a];
+		return 0;
+	/* Who has an address of ours got it after it was set. */
+	hits = (const uint64_t *)arch_opaque(
+	    (uintptr_t)map + load_settled(&map->leaves[root]));
+	return load_settled(&hits[(uint32_t)a >> GRANULE_BITS]);
 }
 
-/* The hit word of any address; 0 for none. */
-UMA_FAST uint64_t
-pagemap_hit(pagemap_slot *slots, const void *address)
-{
-	struct pagemap_entry *e = pagemap_look(slots, address);
-
-	/* relaxed: as above. */
-	return likely(e != NULL)
-		   ? atomic_load_explicit(&e->hit, memory_order_relaxed)
-		   : 0;
-}
-
-/* The word for a keg, 0 if the test would not be exact for its stride. */
-uint64_t pagemap_hit_make(uint32_t id, size_t stride);
+/* The word for an owner, 0 if the test would not be exact for the stride. */
+uint64_t pagemap_hit_make(uint32_t owner, size_t stride);
 
 UMA_FAST uint32_t
-pagemap_hit_id(uint64_t hit)
+pagemap_hit_owner(uint64_t hit)
 {
 	return (uint32_t)(hit >> 32);
 }
 
-/* Whether an item starts at the address whose hit word this is. */
+/*
+ * Whether an item starts at the address whose hit word this is, not 0.  With
+ * all bits above a granule's set the address is -n, so the product is that of
+ * n and magic, which is below magic exactly if adding -magic does not carry.
+ */
 UMA_FAST bool
 pagemap_hit_starts(uint64_t hit, const void *address)
 {
-	uint32_t from_end = (uint32_t)GRANULE - (uint16_t)(uintptr_t)address;
+	uint32_t minus_n = (uint32_t)(uintptr_t)address | -(uint32_t)GRANULE;
+	uint32_t sum;
 
-	return from_end * (uint32_t)hit < (uint32_t)hit;
+	return !__builtin_add_overflow(
+	    minus_n * (uint32_t)hit, (uint32_t)hit, &sum);
 }
 
 /* The header of any address, down to the page; NULL if it is not ours. */

@@ -18,8 +18,6 @@ struct arch_rseq percpu_rseq;
 enum percpu_mode percpu_mode;
 struct lock percpu_seize_lock;
 
-struct uma_fast_abi uma_fast_abi = { .version = UMA_FAST_ABI };
-
 static enum port_rseq_kind kind;
 
 /* See fast.h. */
@@ -38,8 +36,6 @@ percpu_start(bool generic)
 	bool all_cpus;
 
 	kind = port_rseq(&percpu_rseq.area, &percpu_rseq.index);
-	uma_fast_abi.area = percpu_rseq.area;
-	uma_fast_abi.index = percpu_rseq.index;
 	if (!percpu_chunks_start(&all_cpus))
 		return false;
 	if (generic || !all_cpus || !ARCH_HAS_RSEQ)

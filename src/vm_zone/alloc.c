@@ -40,7 +40,7 @@ uma_vm_zalloc(vm_zone_t z)
 	void *item;
 
 	if (likely(z != NULL) && likely(is_plain(z))) {
-		item = percpu_pop(z->zzone->fast);
+		item = zone_pop(z->zzone);
 		if (likely(item != NULL))
 			return item;
 	}
@@ -51,14 +51,10 @@ uma_vm_zalloc(vm_zone_t z)
 void
 uma_vm_zfree(vm_zone_t z, void *item)
 {
-	if (likely(z != NULL) && likely(is_plain(z))) {
-		uint64_t hit = pagemap_hit(pagemap_root, item);
-
-		if (likely(pagemap_hit_id(hit) == z->zzone->hit_id) &&
-		    likely(pagemap_hit_starts(hit, item)) &&
-		    likely(percpu_push(z->zzone->fast, item)))
-			return;
-	}
+	if (likely(z != NULL) && likely(is_plain(z)) &&
+	    likely(zone_starts(z->zzone, item)) &&
+	    likely(zone_push(z->zzone, item)))
+		return;
 	free_slow(z, item);
 }
 
@@ -142,7 +138,7 @@ find_one(struct uma_zone *zone)
 
 	if (keg_take(&zone->keg, &item, 1, M_NOWAIT) != 0)
 		return item;
-	item = percpu_pop(zone->fast);
+	item = zone_pop(zone);
 	/* relaxed: a statistic.  The pop was counted. */
 	if (item != NULL)
 		atomic_fetch_sub_explicit(
@@ -222,7 +218,7 @@ take_limited(struct vm_zone *z)
 
 	/* Everything but a hit and the hand needs locks in a limited zone. */
 	if (is_shut_out()) {
-		item = percpu_pop(zone->fast);
+		item = zone_pop(zone);
 		return item != NULL ? item : take_in_hand(z);
 	}
 	for (unsigned looks = 0;; looks++) {
@@ -291,7 +287,7 @@ free_slow(vm_zone_t z, void *item)
 		uma_crime("zfree", "double free", item, z->zname);
 	if ((z->zflags & ZONE_INTERRUPT) != 0 && hand_free(z, item))
 		return;
-	if (percpu_push(z->zzone->fast, item))
+	if (zone_push(z->zzone, item))
 		return;
 	zone_free_miss(z->zzone, item, "zfree");
 }

@@ -8,9 +8,13 @@
 #define WAIT_FLAGS  (M_NOWAIT | M_WAITOK)
 #define KNOWN_FLAGS (WAIT_FLAGS | M_ZERO)
 
-_Static_assert(
-    offsetof(struct uma_zone, fast) == offsetof(struct uma_fast_zone, caches),
-    "fast.h knows the start of a zone");
+#define SAME_PLACE(ours, theirs) \
+	_Static_assert(offsetof(struct uma_zone, ours) == \
+			   offsetof(struct uma_fast_zone, theirs), \
+	    "fast.h knows the start of a zone")
+SAME_PLACE(fast, caches);
+SAME_PLACE(rseq.area, area);
+SAME_PLACE(rseq.index, index);
 
 UMA_SLOW static void *alloc_slow(
     uma_zone_t zone, void *arg, int wait, const char *function);
@@ -23,7 +27,7 @@ void *
 uma_zalloc(uma_zone_t zone, int wait)
 {
 	if (likely((unsigned)wait <= M_WAITOK && zone != NULL)) {
-		void *item = percpu_pop(zone->fast);
+		void *item = zone_pop(zone);
 
 		if (likely(item != NULL))
 			return item;
@@ -36,7 +40,7 @@ void *
 uma_zalloc_arg(uma_zone_t zone, void *arg, int wait)
 {
 	if (likely((unsigned)wait <= M_WAITOK && zone != NULL)) {
-		void *item = percpu_pop(zone->fast);
+		void *item = zone_pop(zone);
 
 		if (likely(item != NULL))
 			return item;

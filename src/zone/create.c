@@ -91,10 +91,11 @@ aim_hit(struct uma_zone *zone)
 	zone->fast = plain && percpu_mode == PERCPU_RSEQ && zone->caches != 0
 			 ? zone->caches
 			 : percpu_nothing();
+	zone->rseq = percpu_rseq;
 	zone->keg.hit = l->slab_bytes == GRANULE && zone->keg.allocf == NULL
-			    ? pagemap_hit_make(zone->id, l->stride)
+			    ? pagemap_hit_make(zone->owner, l->stride)
 			    : 0;
-	zone->hit_id = zone->keg.hit != 0 ? zone->id : ZONE_NO_ID;
+	zone->hit = zone->keg.hit != 0 ? zone->keg.hit : ZONE_NO_HIT;
 }
 
 void
@@ -113,6 +114,7 @@ fit_out(struct uma_zone *zone, const struct zone_plan *plan)
 
 	copy_name(zone->name, sizeof(zone->name), plan->name);
 	zone->flags = plan->flags;
+	zone->owner = plan->owner != 0 ? plan->owner : zone->id;
 	zone->ctor = plan->ctor;
 	zone->dtor = plan->dtor;
 	keg_start(keg, plan->item_bytes, plan->align);

@@ -110,7 +110,7 @@ uma_zdestroy(uma_zone_t zone, int wait)
 		return WOULD_BLOCK;
 	}
 	zone->fast = percpu_nothing();
-	zone->hit_id = ZONE_NO_ID;
+	zone->hit = ZONE_NO_HIT;
 	registry_retire(zone);
 	take_apart(zone);
 	return 0;

@@ -11,7 +11,7 @@ void
 uma_zfree(uma_zone_t zone, void *item)
 {
 	if (likely(zone != NULL) && likely(zone_starts(zone, item)) &&
-	    likely(percpu_push(zone->fast, item)))
+	    likely(zone_push(zone, item)))
 		return;
 	free_slow(zone, item, NULL, __func__);
 }
@@ -21,7 +21,7 @@ void
 uma_zfree_arg(uma_zone_t zone, void *item, void *arg)
 {
 	if (likely(zone != NULL) && likely(zone_starts(zone, item)) &&
-	    likely(percpu_push(zone->fast, item)))
+	    likely(zone_push(zone, item)))
 		return;
 	free_slow(zone, item, arg, __func__);
 }

@@ -6,7 +6,7 @@
 #include "zone/zone.h"
 
 /* What the page map never says. */
-#define ZONE_NO_ID UINT64_MAX
+#define ZONE_NO_HIT UINT64_MAX
 
 /* Whether the caches may be used now. */
 UMA_FAST bool

@@ -56,13 +56,13 @@ struct uma_zone {
 	_Atomic uint32_t walkers; /* who looks at it from the registry */
 
 	/* Also the line of the hit. */
-	uintptr_t fast;  /* records, or ones that miss */
-	uint64_t hit_id; /* what the page map says of its items */
-	uint64_t magic;  /* of the layout: see slab_item_starts() */
-	uint64_t granule_magic;
+	uintptr_t fast; /* records, or ones that miss */
+	uint64_t hit;   /* what the page map says of its items */
+	struct arch_rseq rseq;
 	uintptr_t caches; /* the real records; 0 if there are none */
 	uint16_t flags;
 	_Atomic bool closed;
+	uint32_t owner; /* in the page map's word */
 
 	/* Set at creation. */
 	uma_ctor ctor;
@@ -91,6 +91,19 @@ struct uma_zone {
 	alignas(CACHE_LINE) struct keg keg;
 };
 
+/* The hit: an item of this CPU's cache, NULL for a miss; and back into it. */
+UMA_FAST void *
+zone_pop(const struct uma_zone *zone)
+{
+	return arch_pop(zone->fast, &zone->rseq);
+}
+
+UMA_FAST bool
+zone_push(const struct uma_zone *zone, void *item)
+{
+	return arch_push(zone->fast, &zone->rseq, item);
+}
+
 /*
  * Whether the page map says that an item of this zone starts here.  False
  * also for zones whose slabs ask for more than one look.
@@ -98,10 +111,10 @@ struct uma_zone {
 UMA_FAST bool
 zone_starts(const struct uma_zone *zone, const void *item)
 {
-	uint64_t hit = pagemap_hit(pagemap_root, item);
+	uint64_t hit = pagemap_hit(&pagemap_root, item);
 
-	return pagemap_hit_id(hit) == zone->hit_id &&
-	       pagemap_hit_starts(hit, item);
+	return likely(hit == zone->hit) &&
+	       likely(pagemap_hit_starts(hit, item));
 }
 
 /* registry.c */
@@ -142,6 +155,7 @@ struct zone_plan {
 	uma_init init;
 	uma_fini fini;
 	uintptr_t caches; /* records taken by the caller, or 0 */
+	uint32_t owner;   /* for the page map, no number; 0: the zone's */
 };
 
 /* NULL without memory. */

@@ -33,7 +33,7 @@ TEST(every_address_for_every_stride)
 		/* Only large items may have to go the long way. */
 		if (hit == 0 && CHECK(stride > 8192))
 			continue;
-		CHECK_EQ(pagemap_hit_id(hit), 7);
+		CHECK_EQ(pagemap_hit_owner(hit), 7);
 		if (!CHECK_EQ(first_wrong(hit, stride), GRANULE))
 			harness_say("#   stride %zu\n", stride);
 	}
@@ -52,7 +52,7 @@ TEST(any_address_whatsoever_can_be_asked)
 
 	for (size_t i = 0; i < sizeof(wild) / sizeof(wild[0]); i++) {
 		CHECK(pagemap_find((void *)wild[i]) == NULL);
-		CHECK_EQ(pagemap_hit(pagemap_root, (void *)wild[i]), 0);
+		CHECK_EQ(pagemap_hit(&pagemap_root, (void *)wild[i]), 0);
 	}
 }
 
