@@ -15,9 +15,10 @@
     "1 half/a.f.d/010/m", "2 half/a.r/01/m", "1 full/f.r/01/m",
 
     /* The end of a zone, and the wait for an item of a full one. */
-    "1 cold/f.X/01/m", "1 half/f.X/01/m", "1 full/ff.X/01/m",
+    "1 cold/f.X/01/m", "1 half/f.X/01/m", "1 full/f.X/01/m",
     "1 half/f.f.X/010/m", "2 fixed/w.f/01/m", "1 fixed/w.ff/00/m",
     "1 fixed/w.w.ff/010/m", "1 fixed/wf.ff.wf/010/m", "2 fixed/a.f/01/m",
+    "2 loose/a.w/01/m", "1 loose/a.w.f/010/m",
 
     /* Handlers that allocate, at every point. */
     "1 half/a.f/01/h", "1 empty/a.a/01/h", "1 full/f.d/01/h",
@@ -25,7 +26,7 @@
 
     /* Fork: the parent goes on; the child does. */
     "1 empty/a.K/01/m", "1 full/ff.K/01/m", "1 half/d.K/01/m",
-    "1 empty/a.k/01/m", "1 full/f.k/01/m", "1 half/d.k/01/m",
+    "2 empty/a.k/01/m", "1 full/f.k/01/m", "1 half/d.k/01/m",
     "1 fixed/w.f.k/010/m", "1 half/a.k/01/h",
 
     /* Refused; without sequences; with the kernel's concurrency ids. */

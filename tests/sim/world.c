@@ -233,7 +233,8 @@ play(void *arg)
 static void
 setup_zone(void *arg)
 {
-	bool fixed = strcmp(playing->state, "fixed") == 0;
+	bool loose = strcmp(playing->state, "loose") == 0;
+	bool fixed = loose || strcmp(playing->state, "fixed") == 0;
 
 	(void)arg;
 	world_zone = uma_zcreate("world", ITEM_BYTES, NULL, NULL, NULL, NULL, 0,
@@ -250,6 +251,8 @@ setup_zone(void *arg)
 				hold(&world.hands[i],
 				    world.extra[--world.extras]);
 	}
+	while (loose && world.extras > 2)
+		world_give(world.extra[--world.extras]);
 	drain();
 	if (gate_enter()) {
 		world.counters = percpu_take(1);

@@ -13,6 +13,7 @@
  *	full	 load and spare full, nothing in the depot
  *	depot	 no item in them, a full bucket in the depot
  *	fixed	 the zone is of fixed size and all its items are out
+ *	loose	 the same, but for two items that are in their slab
  * programs	 one for each thread, a letter for each call
  *	a	 take an item; w: wait for one
  *	f	 free one

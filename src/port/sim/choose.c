@@ -6,6 +6,9 @@
 
 #include "port/sim/inner.h"
 
+/* From a seed, one of so many calls that may fail is refused. */
+#define REFUSED 16
+
 enum mode { PLAIN, SEARCH, REPLAY, RANDOM };
 
 /* What was decided at a point where something else could have been. */
@@ -98,7 +101,7 @@ searched(struct decision here)
 	return 0;
 }
 
-/* Threads, a signal, a move, a refusal: each as likely as the others. */
+/* Another thread as likely as all else together. */
 static unsigned
 drawn(enum sim_point kind)
 {
@@ -133,7 +136,11 @@ sim_choose(enum sim_point kind)
 		here.choice = replayed(here.at);
 		break;
 	case RANDOM:
-		here.choice = (draw() & choose.mask) == 0 ? drawn(kind) : 0;
+		if (kind == POINT_MAY_FAIL && sim.choices.refuse &&
+		    draw() % REFUSED == 0)
+			here.choice = sim_options(kind) - 1;
+		else if ((draw() & choose.mask) == 0)
+			here.choice = drawn(kind);
 		break;
 	}
 	if (here.choice != 0)
@@ -167,6 +174,8 @@ static void
 set_mode(const struct sim_choices *choices, enum mode mode)
 {
 	sim.choices = *choices;
+	if (sim.choices.points == 0)
+		sim.choices.points = 1 << 20;
 	sim.choosing = true;
 	choose.mode = mode;
 	choose.length = 0;

@@ -57,6 +57,8 @@ struct sim_now {
 	struct sim_thread *thread; /* that runs, or NULL */
 	bool choosing;             /* points are points */
 	bool counting;
+	unsigned forks;    /* under way */
+	unsigned handlers; /* that ran */
 	uint64_t clock;
 	uint64_t epoch; /* how often something was written */
 	struct sim_choices choices;

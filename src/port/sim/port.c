@@ -85,12 +85,15 @@ port_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
 bool
 sim_fork(bool child)
 {
+	sim.forks++;
 	process.prepare();
 	(void)sim_point(POINT_CALL);
 	if (!child) {
 		process.parent();
+		sim.forks--;
 		return false;
 	}
+	sim.forks = 0;
 	sim_alone();
 	process.child();
 	return true;

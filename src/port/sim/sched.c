@@ -6,9 +6,6 @@
 
 #include "port/sim/inner.h"
 
-/* More points than this in one run, and it has no end. */
-#define POINTS_MAX UINT64_C(50000000)
-
 /* So many turns in vain, and it is the sleepers' turn. */
 #define VAIN_TURNS 64u
 #define VAIN_MAX   100000u
@@ -245,11 +242,14 @@ ready_after(unsigned number, unsigned n)
 	}
 }
 
-/* Nobody is ready: who sleeps on a changed word was not woken. */
+/*
+ * Nobody is ready: who sleeps on a changed word was not woken.  Not while a
+ * fork is under way: who waits for its end is not told of the next.
+ */
 static void
 check_wakes(void)
 {
-	for (unsigned i = 0; i < sched.threads; i++) {
+	for (unsigned i = 0; sim.forks == 0 && i < sched.threads; i++) {
 		struct sim_thread *t = sim_slot(i);
 
 		if (t->state == SIM_ASLEEP && t->word != NULL &&
@@ -330,6 +330,8 @@ sim_run(void)
 {
 	sched.failed = false;
 	sched.vain = 0;
+	sim.forks = 0;
+	sim.handlers = 0;
 	if (sim.choosing)
 		sim_begin();
 	if (_setjmp(sched.driver) == 0) {
@@ -441,7 +443,11 @@ sim_give_way(void)
 static bool
 can_interrupt(const struct sim_thread *me)
 {
-	return !me->handling && (me->inside || sim.choices.handler != NULL);
+	if (me->handling)
+		return false;
+	if (sim.choices.handlers != 0 && sim.handlers == sim.choices.handlers)
+		return false;
+	return me->inside || sim.choices.handler != NULL;
 }
 
 /* See inner.h. */
@@ -467,6 +473,7 @@ interrupt(struct sim_thread *me)
 	if (sim.choices.handler != NULL) {
 		me->inside = false;
 		me->handling = true;
+		sim.handlers++;
 		sim.choices.handler();
 		me->handling = false;
 	}
@@ -515,7 +522,7 @@ sim_point(enum sim_point kind)
 		me->seen = sim.epoch;
 	} else
 		me->spinning = false;
-	if (sim_points() > POINTS_MAX)
+	if (sim_points() > sim.choices.points)
 		sim_fail("no end");
 	choice = sim_choose(kind);
 	return choice != 0 && happen(kind, choice);

@@ -37,8 +37,7 @@
  *   1. The same choices give the same run, addresses included.
  *   2. All that the rooms write is noted, so that sim_rewind() undoes it.
  *   3. Time passes only when nobody is ready; if one then sleeps on a word
- *      that has changed, a wake-up was forgotten, and the run has failed.
- *   4. Memory is sequentially consistent: reordering is not simulated.
+XX *   4. Memory is sequentially consistent: reordering is not simulated.
  *   5. An access to memory that is not mapped fails the run.
  *
  * What it may touch.  base and the C library.  Locks: there is one thread.
@@ -98,12 +97,14 @@ void sim_write(uint64_t *word, uint64_t value);
 /* ---- schedules ---- */
 
 struct sim_choices {
-	unsigned bound; /* of events in one run, when searching */
-	bool plain;     /* plain accesses are points, too */
-	bool move;      /* threads are moved */
-	bool refuse;    /* the system refuses */
+	unsigned bound;  /* of events in one run, when searching */
+	uint64_t points; /* more than these, and a run has no end; 0: 2^20 */
+	bool plain;      /* plain accesses are points, too */
+	bool move;       /* threads are moved */
+	bool refuse;     /* the system refuses */
 	/* Runs on top of a thread that is interrupted; or NULL. */
 	void (*handler)(void);
+	unsigned handlers; /* at most so many in a run; 0: any number */
 	/* If not NULL, of atomic accesses only those it says are points. */
 	bool (*matters)(const void *address);
 };
@@ -120,7 +121,7 @@ UMA_NODISCARD bool sim_next(void);
 void sim_replay(const struct sim_choices *choices, const char *schedule);
 void sim_random(const struct sim_choices *choices, uint64_t seed, unsigned n);
 
-/* The choices of the run so far. */
+/* The choices of the run so far, as far as there is room for them. */
 void sim_schedule(char *text, size_t bytes);
 
 /* Points passed in the last run. */
