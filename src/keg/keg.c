@@ -371,11 +371,25 @@ keg_trim(struct keg *keg)
 	return list;
 }
 
-/* Called when no other thread is left, so that the lock is free or ours. */
+/* Nobody had something of the keg under way, or left it listed. */
+static bool
+is_at_rest(const struct keg *keg)
+{
+	/* relaxed, all: no other thread is left. */
+	return tally_get(&keg->making) == 0 && tally_get(&keg->leaving) == 0 &&
+	       atomic_load_explicit(&keg->claimers, memory_order_relaxed) ==
+		   0 &&
+	       atomic_load_explicit(&keg->late, memory_order_relaxed) == NULL;
+}
+
+/*
+ * Called when no other thread is left, so that the lock is free or ours.  A
+ * keg at rest is not written: its page stays shared with the parent.
+ */
 void
 keg_fork_child(struct keg *keg)
 {
-	if (port_self()->busy == keg || !gate_enter())
+	if (is_at_rest(keg) || port_self()->busy == keg || !gate_enter())
 		return;
 	if (lock_take(&keg->lock)) {
 		keg_adopt_all(keg);

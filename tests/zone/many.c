@@ -10,6 +10,7 @@
 /* A destroyed zone's structure rests until 64 more have died. */
 #define REST 65
 #define FEW  3000
+#define SOME 20000
 
 static uma_zone_t zones[MANY];
 static uint64_t *items[MANY];
@@ -78,6 +79,30 @@ TEST(a_structure_is_used_again)
 		zone_end(make(i));
 	CHECK_EQ(pages_touched() - before, 0);
 	CHECK_EQ(library_numbers().meta_bytes, meta);
+}
+
+/* A zone is written by the child when it is used there, not before. */
+TEST(a_fork_copies_no_zone)
+{
+	struct rusage used;
+	pid_t child;
+	int status;
+
+	for (int i = 0; i < SOME; i++)
+		zones[i] = make(i);
+	use_every_third(SOME);
+	child = fork();
+	REQUIRE(child >= 0);
+	if (child == 0) {
+		/* Of the program itself there are a few pages. */
+		getrusage(RUSAGE_SELF, &used);
+		_exit(used.ru_minflt > SOME / 50);
+	}
+	REQUIRE(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+	uma_zfree(zones[0], uma_zalloc(zones[0], M_WAITOK));
+	for (int i = 0; i < SOME; i++)
+		zone_end(zones[i]);
 }
 
 /* Whether a page is in memory without touching it. */
