@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define OPS      8000000u
-#define WARM_OPS 1000000u
+#define OPS      4000000u
+#define WARM_OPS 500000u
 
 /* Eight buckets to a doubling of the clock's ticks. */
 #define STEP_BITS    3u
