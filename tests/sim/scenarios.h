@@ -2,7 +2,7 @@
 /* Bound and scenario, for search.c: see world.h. */
 
 /* Two hits; a hit and a miss; two misses of each kind. */
-"3 half/a.f/00/m", "3 half/a.f/01/m", "2 half/f.f/00/m", "2 half/a.a/00/m",
+"2 half/a.f/00/m", "3 half/a.f/01/m", "2 half/f.f/00/m", "2 half/a.a/00/m",
     "2 full/a.a/00/m", "2 depot/f.f/00/m", "2 full/a.f/00/m", "2 full/a.f/01/m",
     "2 full/f.f/00/m", "2 full/f.f/01/m", "2 depot/a.a/01/m",
     "2 depot/a.f/00/m", "1 cold/a.a/00/m", "2 cold/f.f/01/m",

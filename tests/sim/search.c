@@ -5,7 +5,8 @@
  *	search [--bound N] [--fault N] [--find] [SCENARIO...]
  *	search --replay SCENARIO SCHEDULE
  *
- * Without scenarios: the table below.  Each runs in a process of its own and
+ * Without scenarios: those of scenarios.h.  Without a bound: the table's, or
+ * two.  Each runs in a process of its own and
  * is one test.  --find turns the outcome around: some scenario must fail, for
  * builds and faults that are wrong on purpose.  See world.h for the words.
  */
@@ -144,8 +145,8 @@ look(const char *name, unsigned bound, unsigned number)
 static bool
 look_at(const char *entry, unsigned number)
 {
-	unsigned bound = (unsigned)strtoul(entry, NULL, 10);
 	const char *name = strchr(entry, ' ');
+	unsigned bound = name == NULL ? 2 : (unsigned)atoi(entry);
 
 	return look(name == NULL ? entry : name + 1,
 	    options.bound != 0 ? options.bound : bound, number);

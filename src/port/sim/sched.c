@@ -443,7 +443,7 @@ sim_give_way(void)
 static bool
 can_interrupt(const struct sim_thread *me)
 {
-	if (me->handling)
+	if (me->handling || sim.choices.calm)
 		return false;
 	if (sim.choices.handlers != 0 && sim.handlers == sim.choices.handlers)
 		return false;

@@ -102,6 +102,7 @@ struct sim_choices {
 	bool plain;      /* plain accesses are points, too */
 	bool move;       /* threads are moved */
 	bool refuse;     /* the system refuses */
+	bool calm;       /* no signals */
 	/* Runs on top of a thread that is interrupted; or NULL. */
 	void (*handler)(void);
 	unsigned handlers; /* at most so many in a run; 0: any number */
