@@ -71,6 +71,22 @@ touch_work(void *arg, uint64_t rounds)
 	}
 }
 
+/* The same, each step after the one before: no two misses at a time. */
+static void
+serial_work(void *arg, uint64_t rounds)
+{
+	struct items *all = arg;
+	uint64_t zero = 0;
+
+	while (rounds-- > 0) {
+		size_t i = random_of(&all->state, all->item_count) + zero;
+
+		/* What is written is small: nothing is left of it. */
+		zero = *all->items[i] >> 63;
+		bench_keep(all->items[i]);
+	}
+}
+
 /* item_count items live: filled, a pair on top, one at random, emptied. */
 static void
 items_row(const struct row *row)
@@ -93,6 +109,7 @@ items_row(const struct row *row)
 	bench_print("fill-ns", (double)(bench_ns(BENCH_ALONE) - start) / count);
 	bench_print("pair-ns", bench_measure(pair_work, &all, BENCH_ALONE));
 	bench_print("touch-ns", bench_measure(touch_work, &all, BENCH_ALONE));
+	bench_print("serial-ns", bench_measure(serial_work, &all, BENCH_ALONE));
 	bench_print("churn-ns", bench_measure(churn_work, &all, BENCH_ALONE));
 	start = bench_ns(BENCH_ALONE);
 	for (size_t i = 0; i < row->item_count; i++)
