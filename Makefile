@@ -38,6 +38,7 @@ bench: build
 	@meson test -C $(BUILD) --benchmark --verbose
 
 bench-scale: build
+	@ninja -C $(BUILD) tests/sim/sim_curve || true
 	@scripts/bench-scale --build $(BUILD)
 
 soak: build

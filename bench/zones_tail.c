@@ -145,7 +145,6 @@ print_quantiles(const struct tail *tail, double tick_ns, const char *prefix)
 		{ "p99-ns", 0.99 },
 		{ "p99.9-ns", 0.999 },
 		{ "p99.99-ns", 0.9999 },
-		{ "most-ns", 1.0 },
 	};
 
 	for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++) {

@@ -18,7 +18,7 @@ def row(name, metric, **medians):
     peers = {peer.replace("_", "-"): report.summary([value])
              for peer, value in medians.items()}
     return {"row": name, "metric": metric, "peers": peers,
-            "ours": report.judge(peers)}
+            "ours": report.judge(peers, metric)}
 
 
 class BarsTest(unittest.TestCase):
@@ -71,6 +71,20 @@ class BarsTest(unittest.TestCase):
             row("kernel/tree", "ns", glibc=1.0, uma_malloc=2.0),
             row("program/perl", "cpu-ms", glibc=1.0, uma_malloc=2.0))[0],
             ["first", "second", causes.UNKNOWN])
+
+
+class JudgeTest(unittest.TestCase):
+    def test_lost_above_the_best(self):
+        for value, lost in (1.004, False), (1.006, True):
+            found = row("pair/64", "ns", dpdk=1.0, glibc=2.0, uma_zone=value,
+                        uma_malloc=2.0)["ours"]
+            self.assertEqual(found["uma-zone"]["lost"], lost)
+            # A pool is no competitor of a malloc.
+            self.assertFalse(found["uma-malloc"]["lost"])
+
+    def test_the_machines_noise_is_nobodys(self):
+        self.assertEqual(row("tail/pair/64", "noise-p99-ns", glibc=1.0,
+                             uma_malloc=9.0)["ours"], {})
 
 
 class SuiteTest(unittest.TestCase):
