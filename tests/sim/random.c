@@ -362,7 +362,8 @@ run(uint64_t seed, const char *schedule)
 {
 	const struct sim_machine machine = { .cpus = CPUS,
 		.domains = DOMAINS,
-		.kind = seed % 2 == 0 ? PORT_RSEQ_CID : PORT_RSEQ_CPU };
+		.kind = seed % 2 == 0 ? PORT_RSEQ_CID : PORT_RSEQ_CPU,
+		.options = seed % 7 == 3 ? "percpu:generic" : NULL };
 	const struct sim_choices choices = { .points = UINT64_C(1) << 26,
 		.plain = seed % 4 < 2,
 		.move = true,
