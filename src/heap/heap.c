@@ -81,12 +81,14 @@ bool
 heap_start(void)
 {
 	uintptr_t caches = 0;
+	bool ok;
 
 	while (!gate_enter())
 		port_yield();
 	caches = percpu_take(HEAP_CLASSES);
+	ok = caches != 0 && large_start();
 	gate_leave();
-	if (caches == 0)
+	if (!ok)
 		return false;
 	for (unsigned index = 0; index < HEAP_CLASSES; index++) {
 		if (!make_zone(index, caches))

@@ -13,6 +13,9 @@ struct large {
 	size_t bytes; /* all of it may be used */
 };
 
+/* Called once, inside the gate; false without memory. */
+bool large_start(void);
+
 void *large_alloc(size_t bytes, size_t align, enum heap_how how);
 /* All of it that may be used. */
 size_t large_room(const struct large *l);

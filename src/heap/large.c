@@ -9,55 +9,140 @@
 /* Alignments above this get a mapping: a run would skip too much. */
 #define RUN_ALIGN_MAX ((size_t)2 << 20)
 
-/* relaxed: statistics. */
-static _Atomic uint64_t large_bytes;
-static _Atomic uint64_t large_allocs;
-static _Atomic uint64_t large_frees;
+/*
+ * A block of its own costs a lock for its run; a locked instruction more for
+ * each number would double that.  So they are counted as malloc(9)'s blocks
+ * are, by CPU.  What a block grew or shrank by, and what cannot be counted so,
+ * is in `rest`.
+ */
+static uintptr_t counters;
+static struct {
+	_Atomic uint64_t bytes;
+	_Atomic uint64_t events[2];
+} rest;
 
-static void
-add(_Atomic uint64_t *n, uint64_t more)
+/* Headers that wait for the next block, so that it need not ask meta. */
+#define SPARES 8
+static _Atomic(struct large *) spares[SPARES];
+
+bool
+large_start(void)
 {
-	atomic_fetch_add_explicit(n, more, memory_order_relaxed);
+	counters = percpu_take(1);
+	return counters != 0;
 }
 
+/* relaxed, as all of `rest`: statistics. */
+static void
+add_bytes(size_t more)
+{
+	atomic_fetch_add_explicit(&rest.bytes, more, memory_order_relaxed);
+}
+
+static void
+count(enum percpu_way way, size_t bytes, bool inside)
+{
+	uint64_t step = PERCPU_STEP(bytes);
+
+	if (bytes <= PERCPU_UNITS_MAX &&
+	    (percpu_count(counters, way, step) ||
+		(inside && percpu_fold(counters, way, step) != 0)))
+		return;
+	add_bytes(way == PERCPU_IN ? bytes : -bytes);
+	atomic_fetch_add_explicit(&rest.events[way], 1, memory_order_relaxed);
+}
+
+static uint64_t
+events(const struct percpu_sum *sum, enum percpu_way way)
+{
+	return sum->events[way] +
+	       atomic_load_explicit(&rest.events[way], memory_order_relaxed);
+}
+
+/* What comes and goes while this reads may seem to have gone only. */
 void
 heap_read(struct heap_reading *out)
 {
-	out->large_bytes =
-	    atomic_load_explicit(&large_bytes, memory_order_relaxed);
-	out->large_allocs =
-	    atomic_load_explicit(&large_allocs, memory_order_relaxed);
+	struct percpu_sum sum = { 0 };
+	int64_t bytes;
+
+	if (counters != 0)
+		percpu_sum(counters, &sum);
+	out->large_allocs = events(&sum, PERCPU_IN);
 	out->large_frees =
-	    atomic_load_explicit(&large_frees, memory_order_relaxed);
+	    min_size(events(&sum, PERCPU_OUT), out->large_allocs);
+	bytes =
+	    (int64_t)(sum.units[PERCPU_IN] - sum.units[PERCPU_OUT] +
+		      atomic_load_explicit(&rest.bytes, memory_order_relaxed));
+	out->large_bytes = bytes < 0 ? 0 : (uint64_t)bytes;
 }
 
+static struct large *
+header_take(enum meta_how how)
+{
+	for (unsigned i = 0; i < SPARES; i++) {
+		struct large *l;
+
+		/* relaxed: a look before the exchange, which is locked. */
+		if (atomic_load_explicit(&spares[i], memory_order_relaxed) ==
+		    NULL)
+			continue;
+		/* acquire, pairs with header_give(). */
+		l = atomic_exchange_explicit(
+		    &spares[i], NULL, memory_order_acquire);
+		if (l != NULL)
+			return l;
+	}
+	return meta_take(sizeof(struct large), how);
+}
+
+static void
+header_give(struct large *l, enum meta_how how)
+{
+	for (unsigned i = 0; i < SPARES; i++) {
+		struct large *none = NULL;
+
+		/* relaxed: as above. */
+		if (atomic_load_explicit(&spares[i], memory_order_relaxed) !=
+		    NULL)
+			continue;
+		/* release: what was read of it. */
+		if (atomic_compare_exchange_strong_explicit(&spares[i], &none,
+			l, memory_order_release, memory_order_relaxed))
+			return;
+	}
+	meta_give(l, sizeof(*l), how);
+}
+
+/* `dirty`: so many bytes of it may hold anything. */
 static bool
-take_memory(
-    struct large *l, size_t bytes, size_t align, bool *zeros, enum meta_how how)
+take_memory(struct large *l, size_t bytes, size_t align, size_t *dirty,
+    enum meta_how how)
 {
 	struct supply_run run;
 
 	if (l->mapped) {
 		l->bytes = round_up(bytes, port_page_bytes());
 		l->base = port_map(l->bytes, align);
-		*zeros = true;
+		*dirty = 0;
 		return l->base != NULL;
 	}
 	l->bytes = heap_run_bytes(bytes);
 	if (!supply_take(&run, l->bytes / GRANULE, align, SUPPLY_NORMAL, how))
 		return false;
 	l->base = run.base;
-	*zeros = !run.dirty;
+	*dirty = run.dirty;
 	return true;
 }
 
+/* Give what `l` said away; it may be another's by now. */
 static void
-give_memory(char *base, size_t bytes, bool mapped, enum meta_how how)
+give_memory(const struct large *l, enum meta_how how)
 {
-	if (mapped)
-		port_unmap(base, bytes);
+	if (l->mapped)
+		port_unmap(l->base, l->bytes);
 	else
-		supply_give(base, bytes / GRANULE, how);
+		supply_give(l->base, l->bytes / GRANULE, how);
 }
 
 size_t
@@ -70,7 +155,7 @@ void *
 large_alloc(size_t bytes, size_t align, enum heap_how zero)
 {
 	bool inside;
-	bool zeros;
+	size_t dirty;
 	enum meta_how how;
 	struct large *l;
 	void *block = NULL;
@@ -82,12 +167,12 @@ large_alloc(size_t bytes, size_t align, enum heap_how zero)
 	align = max_size(align, GRANULE);
 	inside = gate_enter();
 	how = inside ? META_NORMAL : META_EMERGENCY;
-	l = meta_take(sizeof(*l), how);
+	l = header_take(how);
 	if (l != NULL)
 		l->mapped = zero == HEAP_ALONE || bytes > HEAP_LARGE_MAX ||
 			    align > RUN_ALIGN_MAX;
-	if (l != NULL && !take_memory(l, room, align, &zeros, how)) {
-		meta_give(l, sizeof(*l), how);
+	if (l != NULL && !take_memory(l, room, align, &dirty, how)) {
+		header_give(l, how);
 		l = NULL;
 	}
 	if (l != NULL) {
@@ -95,11 +180,10 @@ large_alloc(size_t bytes, size_t align, enum heap_how zero)
 		/* Only its first granule is in the page map: see heap.h. */
 		if (pagemap_set(l->base, GRANULE, l, 0, how)) {
 			block = l->base;
-			add(&large_bytes, l->bytes);
-			add(&large_allocs, 1);
+			count(PERCPU_IN, l->bytes, inside);
 		} else {
-			give_memory(l->base, l->bytes, l->mapped, how);
-			meta_give(l, sizeof(*l), how);
+			give_memory(l, how);
+			header_give(l, how);
 		}
 	}
 	if (inside)
@@ -108,29 +192,26 @@ large_alloc(size_t bytes, size_t align, enum heap_how zero)
 		asked_make_large(l);
 		asked_take(block, bytes, large_room(l), zero != HEAP_RAW);
 	}
-	if (block != NULL && zero == HEAP_ZERO && !zeros)
-		__builtin_memset(block, 0, bytes);
+	if (block != NULL && zero == HEAP_ZERO && dirty != 0)
+		__builtin_memset(block, 0, min_size(bytes, dirty));
 	return block;
 }
 
 void
 large_free(struct large *l)
 {
+	struct large was = *l;
 	bool inside;
 	enum meta_how how;
-	char *base = l->base;
-	size_t bytes = l->bytes;
-	bool mapped = l->mapped;
 
 	if (unlikely(watch_on))
 		asked_give_large(l);
 	inside = gate_enter();
 	how = inside ? META_NORMAL : META_EMERGENCY;
-	add(&large_bytes, -(uint64_t)bytes);
-	add(&large_frees, 1);
-	pagemap_clear(base, GRANULE);
-	meta_give(l, sizeof(*l), how);
-	give_memory(base, bytes, mapped, how);
+	count(PERCPU_OUT, was.bytes, inside);
+	pagemap_clear(was.base, GRANULE);
+	header_give(l, how);
+	give_memory(&was, how);
 	if (inside)
 		gate_leave();
 }
@@ -159,7 +240,7 @@ resize_mapping(struct large *l, size_t bytes)
 	pagemap_clear(l->base, GRANULE);
 	base = port_remap(l->base, l->bytes, want, GRANULE);
 	if (base != NULL) {
-		add(&large_bytes, want - l->bytes);
+		add_bytes(want - l->bytes);
 		l->base = base;
 		l->bytes = want;
 	}
@@ -187,7 +268,7 @@ resize_run(struct large *l, size_t bytes)
 		    l->base + want, (was - want) / GRANULE, META_NORMAL);
 	if (ok) {
 		l->bytes = want;
-		add(&large_bytes, want - was);
+		add_bytes(want - was);
 	}
 	gate_leave();
 	return ok ? l->base : NULL;

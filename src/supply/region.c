@@ -147,22 +147,28 @@ commit(struct region *r, size_t end)
 	return true;
 }
 
-/* The run is free and committed: make it used. */
-static bool
+/*
+ * The run is free and committed: make it used.  Returns how many granules go
+ * up to the last dirty one.
+ */
+static size_t
 claim(struct region *r, size_t at, size_t count)
 {
-	size_t dirty = put(r->dirty, at, count, false);
+	size_t end = at + count;
+	size_t dirty = 0;
 
+	if (next(r->dirty, at, end, true) != end)
+		dirty = last(r->dirty, end, true) - at;
+	r->dirty_count -= put(r->dirty, at, count, false);
 	put(r->used, at, count, true);
-	r->dirty_count -= dirty;
 	r->free_count -= count;
 	if (at == r->hint)
 		r->hint = at + count;
-	return dirty != 0;
+	return dirty;
 }
 
 size_t
-region_take(struct region *r, size_t count, size_t align, bool *dirty)
+region_take(struct region *r, size_t count, size_t align, size_t *dirty)
 {
 	size_t at;
 

@@ -29,9 +29,9 @@ void region_insert(struct region **list, struct region *r);
 
 /*
  * Take the lowest free run of `count` granules at `align` bytes; commit it.
- * Returns its index, or REGION_NONE.  `dirty`: any of it is.
+ * Returns its index, or REGION_NONE.  Behind `dirty` granules all are clean.
  */
-size_t region_take(struct region *r, size_t count, size_t align, bool *dirty);
+size_t region_take(struct region *r, size_t count, size_t align, size_t *dirty);
 
 /* Take exactly these; false if one is not free or beyond the end. */
 bool region_take_at(struct region *r, size_t at, size_t count);

@@ -114,13 +114,14 @@ static bool
 take_from(struct region *r, struct supply_run *run, size_t count, size_t align)
 {
 	size_t was = r->dirty_count;
-	size_t at = region_take(r, count, align, &run->dirty);
+	size_t dirty = 0;
+	size_t at = region_take(r, count, align, &dirty);
 
 	if (at == REGION_NONE)
 		return false;
 	run->base = r->base + at * GRANULE;
 	run->boot = r->boot;
-	run->dirty |= r->boot;
+	run->dirty = (r->boot ? count : dirty) * GRANULE;
 	tally_add(&supply.used, count);
 	count_dirty(r, was);
 	return true;
@@ -140,11 +141,15 @@ give_to(struct region *r, void *base, size_t count)
 static void
 take_late(void)
 {
-	/* acquire, pairs with give_late(). */
-	struct late_run *run =
-	    atomic_exchange_explicit(&supply.late, NULL, memory_order_acquire);
+	struct late_run *run;
 	struct late_run *next;
 
+	/* relaxed: what comes a moment later is for the next one. */
+	if (atomic_load_explicit(&supply.late, memory_order_relaxed) == NULL)
+		return;
+	/* acquire, pairs with give_late(). */
+	run =
+	    atomic_exchange_explicit(&supply.late, NULL, memory_order_acquire);
 	for (; run != NULL; run = next) {
 		struct region *r = region_of(run);
 
@@ -236,7 +241,7 @@ decay(void) UMA_UNCHECKED_LOCKS
 	if (dirty == 0)
 		return true;
 	if (dirty > bound)
-		return forget_down_to(bound / 2);
+		return forget_down_to(bound - bound / 8);
 	now = port_now_ns();
 	if (now - supply.decayed_ns <= DECAY_NS)
 		return true;
@@ -248,7 +253,7 @@ static bool
 take_emergency(struct supply_run *run, size_t count, size_t align)
 {
 	run->base = port_map(count * GRANULE, align);
-	run->dirty = false;
+	run->dirty = 0;
 	run->boot = false;
 	return run->base != NULL;
 }

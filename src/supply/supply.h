@@ -34,8 +34,9 @@ enum supply_kind { SUPPLY_NORMAL, SUPPLY_NOFREE, SUPPLY_KINDS };
 
 struct supply_run {
 	void *base;
-	bool dirty; /* may hold anything; otherwise zeros */
-	bool boot;  /* boot memory: never forgotten */
+	size_t
+	    dirty; /* bytes at its start that may hold anything; then zeros */
+	bool boot; /* boot memory: never forgotten */
 };
 
 /*
