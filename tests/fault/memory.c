@@ -8,8 +8,6 @@
  */
 #include "zone/common.h"
 
-#include "model/hostile.h"
-
 #define MIB  ((size_t)1 << 20)
 #define MOST 100000
 
@@ -136,7 +134,7 @@ fails_and_recovers(int resource, int size)
 
 TEST_TIME(no_addresses, 60)
 {
-	if (hostile_build())
+	if (HOSTILE)
 		SKIP("NULL does not mean that memory is short");
 	fails_and_recovers(RLIMIT_AS, 1 << 20);
 }
@@ -148,7 +146,7 @@ TEST_TIME(no_addresses_for_huge_items, 60)
 
 TEST_TIME(no_writable_pages, 60)
 {
-	if (hostile_build())
+	if (HOSTILE)
 		SKIP("NULL does not mean that memory is short");
 	fails_and_recovers(RLIMIT_DATA, 1 << 20);
 }
@@ -161,7 +159,7 @@ TEST_TIME(memory_moves_between_zones, 60)
 	void *item;
 	int count;
 
-	if (hostile_build())
+	if (HOSTILE)
 		SKIP("NULL does not mean that memory is short");
 	uma_zfree(b, uma_zalloc(b, M_WAITOK));
 	limit(RLIMIT_AS, 24 * MIB);
@@ -276,7 +274,7 @@ TEST_TIME(waits_for_a_free_in_its_zone, 60)
 	void *item;
 	int count;
 
-	if (hostile_build())
+	if (HOSTILE)
 		SKIP("NULL does not mean that memory is short");
 	limit(RLIMIT_AS, 24 * MIB);
 	count = take_until_null(w.zone, MIB);
@@ -301,7 +299,7 @@ TEST_TIME(waits_for_memory_of_another_zone, 60)
 	int own = 0;
 	int count;
 
-	if (hostile_build())
+	if (HOSTILE)
 		SKIP("NULL does not mean that memory is short");
 	limit(RLIMIT_AS, 24 * MIB);
 	count = take_until_null(hog, MIB);
@@ -331,7 +329,7 @@ TEST_TIME(starts_with_64_mib, 60)
 	uma_zone_t zone;
 	int count;
 
-	if (hostile_build())
+	if (HOSTILE)
 		SKIP("NULL does not mean that memory is short");
 	REQUIRE(getrlimit(RLIMIT_AS, &r) == 0);
 	r.rlim_cur = 64 * MIB;

@@ -27,5 +27,9 @@ void scenario_wrong(const char *format, ...)
 void scenario_must_have_been_refused(unsigned before, const char *what);
 void scenario_use_blocks(void);
 void scenario_give_blocks(void);
+void scenario_use_types(bool patient);
+void scenario_give_types(void);
+/* Zones that stay: one with boot items cannot be destroyed. */
+unsigned scenario_zones_kept(void);
 
 #endif /* TESTS_FAULT_SCENARIO_H */

@@ -182,6 +182,39 @@ make_block_step(struct maker *m, struct step *s)
 	}
 }
 
+/* malloc(9) and vm_zone(9). */
+static void
+make_typed_step(struct maker *m, struct step *s)
+{
+	unsigned way = pick(m, 100);
+
+	s->item = pick(m, PLAY_ITEMS / 4);
+	s->zone = pick(m, 10);
+	s->kind = pick(m, 7);
+	s->size = pick_size(m);
+	if (way < 25) {
+		s->act = TYPED_TAKE;
+		s->count = (int)pick(m, 3);
+		s->align = (8 << pick(m, chance(m, 10) ? 16 : 8)) - 1;
+		s->flags = pick_flags(m);
+	} else if (way < 35) {
+		s->act = TYPED_RESIZE;
+	} else if (way < 55) {
+		s->act = TYPED_FREE;
+	} else if (way < 60) {
+		s->act = VM_MAKE;
+		s->size = 1 + (int)pick(m, chance(m, 90) ? 2000 : 100000);
+		s->count = 1 + (int)pick(m, 60);
+		s->kind = pick(m, 4);
+	} else if (way < 80) {
+		s->act = VM_TAKE;
+	} else if (way < 97) {
+		s->act = VM_GIVE;
+	} else {
+		s->act = VM_END;
+	}
+}
+
 void
 generate(struct step *steps, unsigned count, uint64_t seed, bool blocks)
 {
@@ -201,6 +234,8 @@ generate(struct step *steps, unsigned count, uint64_t seed, bool blocks)
 			s->act = STARTUP2;
 		else if (m.blocks && chance(&m, 40))
 			make_block_step(&m, s);
+		else if (chance(&m, 20))
+			make_typed_step(&m, s);
 		else
 			make_zone_step(&m, s);
 	}

@@ -101,11 +101,12 @@ numbers_check_all(void)
 	uma_stats(&all);
 	EXPECT(-1, w.ours, ours);
 	EXPECT(-1, w.after, 0);
-	EXPECT(-1, all.zones, base.zones + ours);
+	EXPECT(-1, all.zones, base.zones + ours + types_zones());
 	EXPECT(-1, w.zones, all.zones);
 	EXPECT(-1, w.slab_bytes, all.slab_bytes);
 	if (play_preloaded && !play_booting)
-		EXPECT(-1, blocks_now(&w), base.blocks + blocks_live());
+		EXPECT(-1, blocks_now(&w),
+		    base.blocks + blocks_live() + types_live());
 }
 
 /* ---- one zone at rest ---- */
@@ -164,7 +165,7 @@ numbers_check(int zone)
 	EXPECT(zone, s.fails, z->fails);
 	if (s.cached_items > s.free_items)
 		play_fail("zone %d: more cached than free", zone);
-	if (!z->refused && !play_hostile)
+	if (!z->refused && !HOSTILE)
 		EXPECT(zone, s.sleeps, 0);
 	if ((z->made.kind & WITH_CTOR) != 0)
 		EXPECT(zone, z->ctors, z->allocs);

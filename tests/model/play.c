@@ -13,12 +13,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "model/hostile.h"
-
 enum { VERIFY_EVERY = 64, BACKED_EVERY = 8, PAGES_LOOKED_AT = 64 };
 
 struct play_zone play_zones[PLAY_ZONES];
-bool play_hostile;
 bool play_booting;
 bool play_preloaded;
 
@@ -55,7 +52,8 @@ look_around(void)
 	struct uma_stats after = before;
 	void *large;
 
-	play_hostile = hostile_here();
+	/* Wakes it: its own zones are there from now on. */
+	uma_reclaim();
 	uma_stats(&before);
 	large = malloc(100000);
 	uma_stats(&after);
@@ -133,7 +131,7 @@ may_be_null(const struct play_zone *z, unsigned flags)
 	if (z->capacity >= 0 && z->live >= z->capacity)
 		return true;
 	return play_booting || play_call.supplier_null ||
-	       (play_hostile && (flags & M_NOWAIT) != 0);
+	       (HOSTILE && (flags & M_NOWAIT) != 0);
 }
 
 /* Never ask to wait where nothing would end the wait. */
@@ -245,7 +243,7 @@ give(unsigned item)
 	struct play_zone *z;
 	void *at = slot->at;
 
-	if (at == NULL || slot->owner == BLOCK)
+	if (at == NULL || slot->owner >= BLOCK)
 		return;
 	z = &play_zones[slot->owner];
 	slots_verify(slot);
@@ -294,7 +292,7 @@ prealloc(const struct step *s)
 	uint64_t more;
 	bool complete = z->capacity >= 0;
 	/* Who has to wait for memory reclaims, and ends with fewer. */
-	bool waits = z->refuse != 0 || play_hostile;
+	bool waits = z->refuse != 0 || HOSTILE;
 
 	if (z->handle == NULL || play_booting || supplier_is_full())
 		return;
@@ -421,11 +419,13 @@ play_step(const struct step *s)
 
 	if (before == 0)
 		start(s);
-	if (s->act >= MALLOC)
+	if (s->act >= TYPED_TAKE)
+		types_step(s);
+	else if (s->act >= MALLOC)
 		blocks_step(s);
 	else if (s->act == FREE) {
 		int owner = play_items[s->item].owner;
-		bool is_item = play_items[s->item].at != NULL && owner != BLOCK;
+		bool is_item = play_items[s->item].at != NULL && owner < BLOCK;
 
 		give(s->item);
 		if (is_item)
@@ -455,10 +455,13 @@ play_end(void)
 			continue;
 		if (play_items[i].owner == BLOCK)
 			blocks_free(i);
+		else if (play_items[i].owner > BLOCK)
+			types_free(i);
 		else
 			give(i);
 	}
 	numbers();
+	types_end();
 	uma_reclaim();
 	numbers_check_reclaimed();
 	for (unsigned i = 0; i < PLAY_ZONES; i++)

@@ -23,24 +23,31 @@
 enum { PLAY_ZONES = 10, PLAY_ITEMS = 3000 };
 
 enum act {
-	CREATE,     /* zone, size, align, flags, kind */
-	SET_OBJ,    /* zone, count; kind: anonymous, descriptor, too small */
-	ALLOC,      /* zone, item, flags */
-	FREE,       /* item */
-	FILL,       /* zone, item (the first slot), count, flags */
-	DRAIN,      /* zone, count, kind: oldest, newest or every second */
-	PREALLOC,   /* zone, count */
-	RECLAIM,    /* - */
-	REFUSE,     /* zone, count, kind: NULL or misaligned memory */
-	DESTROY,    /* zone */
-	NUMBERS,    /* - */
-	STARTUP,    /* must be the first step */
-	STARTUP2,   /* - */
-	MALLOC,     /* item, size */
-	CALLOC,     /* item, size, count */
-	REALLOC,    /* item, size */
-	ALIGNED,    /* item, size, align, kind: which of three functions */
-	BLOCK_FREE, /* item */
+	CREATE,       /* zone, size, align, flags, kind */
+	SET_OBJ,      /* zone, count; kind: anonymous, descriptor, too small */
+	ALLOC,        /* zone, item, flags */
+	FREE,         /* item */
+	FILL,         /* zone, item (the first slot), count, flags */
+	DRAIN,        /* zone, count, kind: oldest, newest or every second */
+	PREALLOC,     /* zone, count */
+	RECLAIM,      /* - */
+	REFUSE,       /* zone, count, kind: NULL or misaligned memory */
+	DESTROY,      /* zone */
+	NUMBERS,      /* - */
+	STARTUP,      /* must be the first step */
+	STARTUP2,     /* - */
+	MALLOC,       /* item, size */
+	CALLOC,       /* item, size, count */
+	REALLOC,      /* item, size */
+	ALIGNED,      /* item, size, align, kind: which of three functions */
+	BLOCK_FREE,   /* item */
+	TYPED_TAKE,   /* item, size, align, flags, count: type; kind: way */
+	TYPED_RESIZE, /* item, size, kind: which of two functions */
+	TYPED_FREE,   /* item, kind: which of two functions */
+	VM_MAKE,      /* zone, size, count, kind: limited, own structure */
+	VM_TAKE,      /* zone, item */
+	VM_GIVE,      /* item */
+	VM_END,       /* zone */
 	ACTS
 };
 

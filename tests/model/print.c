@@ -21,6 +21,13 @@ static const char *const act_names[ACTS] = {
 	[REALLOC] = "REALLOC",
 	[ALIGNED] = "ALIGNED",
 	[BLOCK_FREE] = "BLOCK_FREE",
+	[TYPED_TAKE] = "TYPED_TAKE",
+	[TYPED_RESIZE] = "TYPED_RESIZE",
+	[TYPED_FREE] = "TYPED_FREE",
+	[VM_MAKE] = "VM_MAKE",
+	[VM_TAKE] = "VM_TAKE",
+	[VM_GIVE] = "VM_GIVE",
+	[VM_END] = "VM_END",
 };
 
 struct bit {
@@ -103,8 +110,9 @@ print_program(
 	    "/*\n"
 	    " * %s\n"
 	    " *\n"
-	    " * Link with play.c, slots.c, callbacks.c, supplier.c, numbers.c\n"
-	    " * and blocks.c of tests/model, and with the library.\n"
+	    " * Link with play.c, slots.c, callbacks.c, supplier.c,\n"
+	    " * numbers.c, blocks.c and types.c of tests/model, and with the\n"
+	    " * library.\n"
 	    " */\n"
 	    "#include \"model/play.h\"\n\n"
 	    "int\nmain(void)\n{\n",

@@ -6,16 +6,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "hostile.h"
 #include "model/play.h"
 #include "model/stamp.h"
 
-enum { NO_OWNER = -1, BLOCK = PLAY_ZONES };
+enum { PLAY_TYPES = 3, PLAY_VM_ZONES = 4 };
+
+/* Who an item is from: a zone's slot, or one of these. */
+enum {
+	NO_OWNER = -1,
+	BLOCK = PLAY_ZONES,
+	TYPED,                  /* and up: a type of malloc(9) */
+	VM = TYPED + PLAY_TYPES /* and up: a vm_zone */
+};
 
 struct play_item {
 	unsigned char *at; /* NULL: an empty slot */
 	size_t bytes;
 	uint64_t stamp; /* rises with every allocation */
-	int owner;      /* a zone's slot, or BLOCK */
+	int owner;      /* see above */
 };
 
 struct play_zone {
@@ -54,7 +63,6 @@ extern struct play_call play_call;
 /* What the caller leaves in an item for the destructor to find. */
 #define PLAY_LEFT_STAMP (UINT64_C(1) << 60)
 
-extern bool play_hostile; /* the build refuses memory on purpose */
 extern bool play_booting; /* between startup and startup2 */
 extern bool play_preloaded;
 
@@ -95,5 +103,12 @@ void slots_check_place(const void *at, size_t bytes, size_t mask);
 void blocks_step(const struct step *s);
 void blocks_free(unsigned item);
 long blocks_live(void);
+
+/* types.c */
+void types_step(const struct step *s);
+void types_free(unsigned item);
+void types_end(void);
+long types_live(void);
+uint64_t types_zones(void);
 
 #endif /* TESTS_MODEL_REFERENCE_H */

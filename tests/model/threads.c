@@ -157,8 +157,7 @@ take(struct worker *w, unsigned kind)
 
 	if (item == NULL) {
 		atomic_fetch_add(&shared.fails[kind], 1);
-		if ((s->flags & UMA_ZONE_STATIC) == 0 &&
-		    (wait || !play_hostile))
+		if ((s->flags & UMA_ZONE_STATIC) == 0 && (wait || !HOSTILE))
 			play_fail("threads: %s: NULL", s->name);
 		return NULL;
 	}
@@ -234,7 +233,7 @@ use_block(struct worker *w)
 	if (block != NULL) {
 		memcpy(block, head, sizeof head);
 		sign(w, block + sizeof head, bytes);
-	} else if (!play_hostile)
+	} else if (!HOSTILE)
 		play_fail("threads: malloc: NULL");
 	block = atomic_exchange(slot, (void *)block);
 	if (block == NULL)

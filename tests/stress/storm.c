@@ -14,7 +14,7 @@
 #include <uma/stats.h>
 #include <uma/uma.h>
 
-#include "model/hostile.h"
+#include "hostile.h"
 #include "model/stamp.h"
 
 enum { WORKERS = 4, KINDS = 5, SLOTS = 256, KEPT = 16 };
@@ -41,8 +41,6 @@ static _Atomic long gives[KINDS];
 static _Atomic unsigned long long operations;
 static _Atomic bool over;
 
-static bool hostile;
-
 struct worker {
 	pthread_t thread;
 	uint64_t seed;
@@ -55,7 +53,6 @@ struct worker {
 static void
 start_zones(void)
 {
-	hostile = hostile_here();
 	for (unsigned i = 0; i < KINDS; i++) {
 		zones[i] = uma_zcreate(shapes[i].name, shapes[i].size, NULL,
 		    NULL, NULL, NULL, 7, (uint16_t)shapes[i].flags);
@@ -71,7 +68,7 @@ take(struct worker *w, unsigned kind)
 	uint64_t stamp = (uint64_t)(uintptr_t)w << 20 ^ ++w->serial;
 
 	if (item == NULL) {
-		CHECK(hostile);
+		CHECK(HOSTILE);
 		return NULL;
 	}
 	atomic_fetch_add(&takes[kind], 1);
