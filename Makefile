@@ -6,8 +6,8 @@ PREFIX ?= /usr/local
 OPTIONS :=
 
 .DEFAULT_GOAL := build
-.PHONY: build try check check-programs bench bench-scale soak install format \
-	tidy clean help meson-here
+.PHONY: build try check check-hostile check-programs bench bench-scale soak \
+	install format tidy clean help meson-here
 .NOTPARALLEL:
 
 # Set up or change the options of $(BUILD).
@@ -29,6 +29,10 @@ try:
 check:
 	@scripts/setup
 	@scripts/run-checks
+
+check-hostile:
+	@scripts/setup
+	@scripts/run-checks --hostile
 
 check-programs: build
 	@UMA_PRELOAD=$(abspath $(BUILD))/src/libuma_malloc.so.1 \
@@ -63,6 +67,7 @@ help:
 	@echo "make try                 install what is missing, build, show it"
 	@echo "make check               install what is missing, check all"
 	@echo "make tidy                only the checks that read the source"
+	@echo "make check-hostile       all tests where what is rare is common"
 	@echo "make check-programs      run real programs on the drop-in malloc"
 	@echo "make bench               measure"
 	@echo "make bench-scale         plot how cost grows"

@@ -4,6 +4,7 @@
 
 #include "heap/inner.h"
 #include "port/port.h"
+#include "supply/supply.h"
 #include "zone/zone.h"
 
 #define STEP         16u
@@ -160,7 +161,9 @@ uma_heap_alloc_aligned(size_t bytes, size_t align, enum heap_how how)
 	block = alloc_once(bytes, align, how);
 	if (unlikely(block == NULL)) {
 		zone_reclaim_all(ZONE_RECLAIM_QUIET);
+		supply_trust(true);
 		block = alloc_once(bytes, align, how);
+		supply_trust(false);
 	}
 	return block;
 }

@@ -13,7 +13,7 @@
 #define START (COUNTING | (EVENTS_MAX - PERCPU_FOLD + 1) * PERCPU_STEP(0))
 
 _Static_assert(PERCPU_FOLD <= EVENTS_MAX, "the events have room for them");
-_Static_assert(PERCPU_FOLD *PERCPU_UNITS_MAX == UNITS_MASK + 1,
+_Static_assert(PERCPU_FOLD *PERCPU_UNITS_MAX <= UNITS_MASK + 1,
     "the events overflow before the units");
 
 static bool

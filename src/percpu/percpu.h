@@ -67,9 +67,13 @@ _Static_assert(offsetof(struct cache, slots) == 8, "arch.h reads it at +8");
 
 #define WORD_COUNT(w)    ((unsigned)((w)&0xff))
 #define WORD_CAPACITY(w) ((unsigned)((w) >> 8 & 0xff))
-#define WORD_ALLOCS(w)   ((w) >> 16)
 #define WORD_MAKE(count, capacity) \
-	((uint64_t)(count) | (uint64_t)(capacity) << 8)
+	((uint64_t)(count) | (uint64_t)(capacity) << 8 | \
+	    ((capacity) != 0 ? UMA_WORD_ALLOCS_FIRST << 16 : 0))
+#define WORD_ALLOCS(w) \
+	((WORD_CAPACITY(w) != 0 ? ((w) >> 16) - UMA_WORD_ALLOCS_FIRST \
+				: (w) >> 16) & \
+	    UINT64_MAX >> 16)
 
 /* Read by the hit. */
 extern struct arch_rseq percpu_rseq;
@@ -218,7 +222,7 @@ void percpu_read(struct cache *c, struct percpu_reading *out);
  *   3. Who can neither add nor fold is told, and counts elsewhere.
  */
 #define PERCPU_UNITS_MAX (UINT64_C(1) << 44)
-#define PERCPU_FOLD      512u
+#define PERCPU_FOLD      UMA_FOLD_EVENTS
 
 enum percpu_way { PERCPU_IN, PERCPU_OUT };
 

@@ -98,6 +98,10 @@ struct port_self {
 	unsigned gate;  /* lock room: where this thread stands, see gate.h */
 	unsigned forks; /* lock room: forks this thread has under way */
 	void *busy;     /* keg room: the keg whose memory it is moving */
+	/* Of hostile builds: see config.h. */
+	uint32_t owns;     /* zone room */
+	unsigned supplies; /* supply room */
+	unsigned trusts;   /* supply room: see supply_trust() */
 };
 
 struct port_self *port_self(void);

@@ -51,8 +51,8 @@ slab_layout_choose(struct slab_layout *l, size_t item_bytes, size_t align)
 	granules = choose_granules(l->stride);
 	l->slab_bytes = granules * GRANULE;
 	l->items = (uint32_t)(l->slab_bytes / l->stride);
-	if (UMA_HOSTILE && l->items > 3)
-		l->items = 3;
+	if (l->items > UMA_SLAB_ITEMS_MAX)
+		l->items = UMA_SLAB_ITEMS_MAX;
 	l->words = (uint32_t)div_up(l->items, BITS_PER_WORD);
 	l->lead = l->slab_bytes - l->items * l->stride;
 	l->reciprocal = ((UINT64_C(1) << 40) + l->stride - 1) / l->stride;

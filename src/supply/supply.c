@@ -258,6 +258,23 @@ take_emergency(struct supply_run *run, size_t count, size_t align)
 	return run->base != NULL;
 }
 
+/* In hostile builds: as if the system had no memory just now. */
+static bool
+refused(void)
+{
+	struct port_self *self = port_self();
+
+	return !supply.closed && self->trusts == 0 &&
+	       ++self->supplies % UMA_REFUSE_EVERY == 0;
+}
+
+void
+supply_trust(bool begin)
+{
+	if (UMA_HOSTILE)
+		port_self()->trusts += begin ? 1u : -1u;
+}
+
 bool
 supply_take(struct supply_run *run, size_t count, size_t align,
     enum supply_kind kind, enum meta_how how)
@@ -265,14 +282,8 @@ supply_take(struct supply_run *run, size_t count, size_t align,
 	struct region *r;
 	bool taken = false;
 
-	if (UMA_HOSTILE && !supply.closed) {
-		static _Atomic unsigned turn;
-
-		if (atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed) %
-			3 ==
-		    2)
-			return false;
-	}
+	if (UMA_HOSTILE && refused())
+		return false;
 	if (how == META_EMERGENCY || !lock_take(&supply.lock))
 		return take_emergency(run, count, align);
 	take_late();

@@ -48,6 +48,13 @@ struct supply_run {
 UMA_NODISCARD bool supply_take(struct supply_run *run, size_t count,
     size_t align, enum supply_kind kind, enum meta_how how);
 
+/*
+ * A hostile build refuses some requests that could be met, but none of a
+ * thread between the begin and the end of its trust: so does who has promised
+ * to get what there is.  From anywhere.
+ */
+void supply_trust(bool begin);
+
 /* Give back what supply_take() gave.  Its contents may be anything. */
 void supply_give(void *base, size_t count, enum meta_how how);
 

@@ -68,12 +68,34 @@ is_miss(bool served_by_load)
 	return !served_by_load || percpu_mode == PERCPU_RSEQ;
 }
 
+/* In hostile builds: as if another thread had the record just now. */
+static bool
+disowned(void)
+{
+	/* A spread that no pattern of calls can be in step with. */
+	uint32_t mixed = ++port_self()->owns * UINT32_C(0x9E3779B9);
+
+	if (mixed > UINT32_MAX / UMA_DISOWN_EVERY)
+		return false;
+	port_yield();
+	return true;
+}
+
+/* Own the record of this CPU. */
+static struct cache *
+own(struct uma_zone *zone, uint64_t *word)
+{
+	if (UMA_HOSTILE && disowned())
+		return NULL;
+	return percpu_own(zone->caches, word);
+}
+
 void *
 cache_pop(struct uma_zone *zone)
 {
 	void *item = NULL;
 	uint64_t word;
-	struct cache *c = percpu_own(zone->caches, &word);
+	struct cache *c = own(zone, &word);
 	unsigned count;
 	unsigned capacity;
 
@@ -98,7 +120,7 @@ bool
 cache_install(struct uma_zone *zone, struct bucket *b, struct bucket **out)
 {
 	uint64_t word;
-	struct cache *c = percpu_own(zone->caches, &word);
+	struct cache *c = own(zone, &word);
 	unsigned count = WORD_COUNT(word);
 	unsigned capacity = WORD_CAPACITY(word);
 
@@ -165,7 +187,9 @@ cache_push(struct uma_zone *zone, void *item, struct bucket *empty,
     struct bucket **out, const char *function)
 {
 	uint64_t word;
-	struct cache *c = percpu_own(zone->caches, &word);
+	/* The first try always owns: it sees double frees. */
+	struct cache *c =
+	    empty == NULL ? percpu_own(zone->caches, &word) : own(zone, &word);
 	unsigned count = WORD_COUNT(word);
 	unsigned capacity = WORD_CAPACITY(word);
 	enum cache_pushed result = CACHE_FULL;

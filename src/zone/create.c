@@ -117,6 +117,8 @@ fit_out(struct uma_zone *zone, const struct zone_plan *plan)
 	zone->owner = plan->owner != 0 ? plan->owner : zone->id;
 	zone->ctor = plan->ctor;
 	zone->dtor = plan->dtor;
+	atomic_store_explicit(
+	    &zone->freed, UMA_FREED_FIRST, memory_order_relaxed);
 	keg_start(keg, plan->item_bytes, plan->align);
 	keg->id = zone->id;
 	keg->zone = zone;

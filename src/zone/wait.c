@@ -5,8 +5,8 @@
 
 /* A waiter looks for itself this often: late frees wake nobody. */
 #define LOOK_NS      UINT64_C(10000000)
-#define SLEEP_MIN_NS UINT64_C(1000000)
-#define SLEEP_MAX_NS UINT64_C(64000000)
+#define SLEEP_MIN_NS UMA_PAUSE_MIN_NS
+#define SLEEP_MAX_NS (64 * SLEEP_MIN_NS)
 #define TELL_ROUNDS  100u /* about six seconds without memory */
 
 /* In line, on the waiting thread's stack. */

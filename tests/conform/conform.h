@@ -22,6 +22,8 @@
 
 #include <uma/stats.h>
 
+#include "hostile.h"
+
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Function and data pointers have one size on every system with dlsym(). */

@@ -9,7 +9,12 @@
  */
 #include "conform.h"
 
-enum { THREADS = 8, OPERATIONS = 60000, OWN = 64, SHARED = 256 };
+enum {
+	THREADS = 8,
+	OPERATIONS = HOSTILE ? 3000 : 60000,
+	OWN = 64,
+	SHARED = 256
+};
 
 struct block {
 	uint32_t bytes;

@@ -298,13 +298,12 @@ TEST(double_free_at_once)
 	REQUIRE(cpu_pin(0));
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
 		uma_zone_t zone = zone_make("twice", sizes[i], 0);
-		void *keep = uma_zalloc(zone, M_WAITOK);
-		void *item = uma_zalloc(zone, M_WAITOK);
+		void *others[ZONE_OTHERS];
+		void *item = zone_take_warm(zone, others);
 
 		twice_dies(zone, item);
-		uma_zfree(zone, item);
-		twice_dies(zone, keep);
-		uma_zfree(zone, keep);
+		twice_dies(zone, others[0]);
+		zone_give_warm(zone, item, others);
 		zone_end(zone);
 	}
 }
@@ -313,12 +312,13 @@ TEST(double_free_in_a_zone_with_callbacks)
 {
 	uma_zone_t zone =
 	    uma_zcreate("twice", 64, quiet, quiet, NULL, NULL, 7, 0);
+	void *others[ZONE_OTHERS];
 	void *item;
 
 	REQUIRE(zone != NULL && cpu_pin(0));
-	item = uma_zalloc(zone, M_WAITOK);
+	item = zone_take_warm(zone, others);
 	twice_dies(zone, item);
-	uma_zfree(zone, item);
+	zone_give_warm(zone, item, others);
 	zone_end(zone);
 }
 

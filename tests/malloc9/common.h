@@ -10,6 +10,8 @@
 #include <uma/malloc9.h>
 #include <uma/stats.h>
 
+#include "hostile.h"
+
 static inline struct uma_malloc_stats
 numbers(struct malloc_type *type)
 {

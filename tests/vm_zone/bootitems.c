@@ -2,10 +2,9 @@
 /*
  * bootitems - zones that start with items of the program's own
  */
-#include "zone/common.h"
+#include "vm_zone/common.h"
 
 #include <stdalign.h>
-#include <uma/vm_zone.h>
 
 #define NITEMS  50
 #define THREADS 8
@@ -110,7 +109,7 @@ grown(int flags, int nentries)
 		REQUIRE(is_boot(items[i]));
 	}
 	for (int i = NITEMS; i < NITEMS + 100; i++) {
-		items[i] = zalloc(&zone);
+		items[i] = sure_vm_zalloc(&zone);
 		REQUIRE(items[i] != NULL && !is_boot(items[i]));
 		CHECK(all_bytes(items[i], sizeof(struct entry), 0));
 	}

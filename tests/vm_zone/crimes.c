@@ -2,10 +2,9 @@
 /*
  * crimes - wrong use of vm_zones: each ends the process with its exact line
  */
-#include "zone/common.h"
+#include "vm_zone/common.h"
 
 #include <uma/malloc9.h>
-#include <uma/vm_zone.h>
 
 static char boot[10][48];
 static struct vm_zone boot_zone;
@@ -147,8 +146,8 @@ foreign_items_die(vm_zone_t z, const char *name)
 	char local[64] = { 0 };
 	vm_zone_t other = zinit("other", 64, 0, 0, 0);
 	uma_zone_t plain = zone_make("plain", 64, 7);
-	char *item = zalloc(other);
-	char *theirs = uma_zalloc(plain, M_NOWAIT);
+	char *item = sure_vm_zalloc(other);
+	char *theirs = sure_zalloc(plain, M_NOWAIT);
 	char *heap = malloc(100);
 
 	DIES(zfree(z, NULL), "uma: zfree: item is NULL: zone \"%s\"", name);
@@ -172,7 +171,7 @@ TEST(foreign_items)
 {
 	vm_zone_t z = zinit("mine", 100, 0, 0, 0);
 	vm_zone_t limited = zinit("limited", 100, 10, ZONE_INTERRUPT, 0);
-	char *item = zalloc(z);
+	char *item = sure_vm_zalloc(z);
 
 	foreign_items_die(z, "mine");
 	free_dies(z, "mine", item + 32, "pointer into an item");

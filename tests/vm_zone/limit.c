@@ -191,7 +191,8 @@ check_all_there(int limit)
 
 	uma_vm_zone_stats(zone, &s);
 	CHECK_EQ(s.used, 0);
-	CHECK_EQ(s.free, limit);
+	/* One slab has them all, but in a hostile build. */
+	CHECK(HOSTILE ? s.free <= (uint64_t)limit : s.free == (uint64_t)limit);
 	for (int k = 0; k < limit; k++) {
 		items[k] = zalloc(zone);
 		REQUIRE(items[k] != NULL);

@@ -33,14 +33,14 @@ TEST(no_zone)
 /* All their items exist from the first one on. */
 TEST(limited_zones)
 {
-	vm_zone_t pipe = zinit("PIPE", 160, 20, ZONE_INTERRUPT, 4);
+	vm_zone_t pipe = zinit("PIPE", 160, 3, ZONE_INTERRUPT, 4);
 	vm_zone_t swap = zinit("SWAPMETA", 151, 5, ZONE_INTERRUPT, 0);
 	void *items[6];
 
 	check_print(
 	    HEAD "\n"
 		 "SWAPMETA:        160,        5,      0,      0,        0\n"
-		 "PIPE:            160,       20,      0,      0,        0\n");
+		 "PIPE:            160,        3,      0,      0,        0\n");
 	for (int i = 0; i < 5; i++)
 		items[i] = zalloc(swap);
 	CHECK(zalloc(swap) == NULL);
@@ -50,13 +50,13 @@ TEST(limited_zones)
 	check_print(
 	    HEAD "\n"
 		 "SWAPMETA:        160,        5,      2,      3,        5\n"
-		 "PIPE:            160,       20,      1,     19,        1\n");
+		 "PIPE:            160,        3,      1,      2,        1\n");
 	zfree(swap, items[3]);
 	zfree(swap, items[4]);
 	zdestroy(swap);
 	check_print(
 	    HEAD "\n"
-		 "PIPE:            160,       20,      1,     19,        1\n");
+		 "PIPE:            160,        3,      1,      2,        1\n");
 	zfree(pipe, items[5]);
 	zdestroy(pipe);
 	check_print(HEAD);

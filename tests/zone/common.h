@@ -14,6 +14,8 @@
 #include <uma/stats.h>
 #include <uma/uma.h>
 
+#include "hostile.h"
+
 /* A plain zone of this size and alignment. */
 static inline uma_zone_t
 zone_make(const char *name, int size, int align)
@@ -23,6 +25,44 @@ zone_make(const char *name, int size, int align)
 	zone = uma_zcreate(name, size, NULL, NULL, NULL, NULL, align, 0);
 	REQUIRE(zone != NULL);
 	return zone;
+}
+
+/* uma_zalloc(), asked again: see hostile.h. */
+static inline void *
+sure_zalloc(uma_zone_t zone, int wait)
+{
+	void *item = uma_zalloc(zone, wait);
+
+	return item != NULL || !HOSTILE ? item : uma_zalloc(zone, wait);
+}
+
+/*
+ * An item whose free will find a cache of this CPU that has room for it: some
+ * others were just taken out, which are the caller's, too.
+ */
+enum { ZONE_OTHERS = 6 };
+
+static inline void *
+zone_take_warm(uma_zone_t zone, void **others)
+{
+	void *item;
+
+	for (int i = 0; i < ZONE_OTHERS; i++)
+		others[i] = uma_zalloc(zone, M_WAITOK);
+	for (int i = 0; i < ZONE_OTHERS; i++)
+		uma_zfree(zone, others[i]);
+	item = uma_zalloc(zone, M_WAITOK);
+	for (int i = 0; i < ZONE_OTHERS; i++)
+		others[i] = uma_zalloc(zone, M_WAITOK);
+	return item;
+}
+
+static inline void
+zone_give_warm(uma_zone_t zone, void *item, void **others)
+{
+	uma_zfree(zone, item);
+	for (int i = 0; i < ZONE_OTHERS; i++)
+		uma_zfree(zone, others[i]);
 }
 
 /* Destroy a zone that must be empty. */

@@ -29,7 +29,7 @@ TEST(refused_while_one_is_out)
 	CHECK(pattern_holds(items[0], 64, 1));
 	CHECK_EQ(zone_numbers(zone).used_items, 1);
 	for (int i = 1; i < COUNT; i++)
-		REQUIRE((items[i] = uma_zalloc(zone, M_NOWAIT)) != NULL);
+		REQUIRE((items[i] = sure_zalloc(zone, M_NOWAIT)) != NULL);
 	CHECK_EQ(zone_numbers(zone).used_items, COUNT);
 	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), EWOULDBLOCK);
 	for (int i = 0; i < COUNT; i++)

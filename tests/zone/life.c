@@ -41,7 +41,8 @@ TEST(pairs)
 	inits = ledger.inits;
 	ledger.arg = NULL;
 	take(zone, NULL);
-	CHECK_EQ(ledger.inits, inits);
+	/* Who finds the record of this CPU taken takes another item. */
+	CHECK(HOSTILE || ledger.inits == inits);
 	give(zone, NULL);
 	uma_zfree(zone, uma_zalloc(zone, M_NOWAIT));
 	CHECK_EQ(ledger.ctors, 2 * COUNT + 1);
@@ -165,7 +166,7 @@ TEST(zero_on_dirty_reuse)
 
 		soil(zone, sizes[i]);
 		for (int n = 0; n < 25; n++) {
-			items[n] = uma_zalloc(zone, M_NOWAIT | M_ZERO);
+			items[n] = sure_zalloc(zone, M_NOWAIT | M_ZERO);
 			REQUIRE(items[n] != NULL);
 			CHECK(all_bytes(items[n], bytes, 0));
 		}

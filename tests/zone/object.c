@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 
 #define COUNT 1000
-#define ROOM  ((size_t)4 << 20)
+#define ROOM  ((size_t)(HOSTILE ? 32 : 4) << 20)
 
 static void *items[COUNT + 1];
 
@@ -191,7 +191,7 @@ TEST(too_small_leaves_the_zone_alone)
 	CHECK_EQ(zone_numbers(zone).limit_items, 0);
 	uma_object_destroy(object);
 	for (int i = 0; i < COUNT; i++)
-		REQUIRE((items[i] = uma_zalloc(zone, M_NOWAIT)) != NULL);
+		REQUIRE((items[i] = sure_zalloc(zone, M_NOWAIT)) != NULL);
 	for (int i = 0; i < COUNT; i++)
 		uma_zfree(zone, items[i]);
 	uma_reclaim();

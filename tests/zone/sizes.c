@@ -19,7 +19,7 @@ try_zone(uma_zone_t zone, int size, int align, int count)
 	bool good = true;
 
 	for (int i = 0; i < count; i++) {
-		items[i] = uma_zalloc(zone, i % 2 == 0 ? M_NOWAIT : M_WAITOK);
+		items[i] = sure_zalloc(zone, i % 2 == 0 ? M_NOWAIT : M_WAITOK);
 		if (items[i] == NULL ||
 		    ((uintptr_t)items[i] & (uintptr_t)align) != 0)
 			good = false;

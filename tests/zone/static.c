@@ -43,8 +43,9 @@ prealloc_of(int size, int count)
 	CHECK(bytes >= (uint64_t)want * (uint64_t)size);
 	for (int i = 0; i < count; i++)
 		items[i] = uma_zalloc(zone, M_NOWAIT);
-	CHECK_EQ(ledger.inits - inits, want);
-	CHECK_EQ(zone_numbers(zone).slab_bytes, bytes);
+	/* Who finds its cache taken grows the zone. */
+	CHECK(HOSTILE || ledger.inits - inits == want);
+	CHECK(HOSTILE || zone_numbers(zone).slab_bytes == bytes);
 	for (int i = 0; i < count; i++)
 		uma_zfree(zone, items[i]);
 	zone_end(zone);

