@@ -18,7 +18,7 @@
 #include "model/stamp.h"
 
 enum {
-	RUN_SECONDS = 20,
+	RUN_SECONDS = 100,
 	PAIRS = 500,
 	REPEATS = 8,
 	SETTLED = 3,
