@@ -39,14 +39,20 @@ add_bytes(size_t more)
 	atomic_fetch_add_explicit(&rest.bytes, more, memory_order_relaxed);
 }
 
+/* Not inside the gate, where a fork would wait for a thread that only counts. */
 static void
-count(enum percpu_way way, size_t bytes, bool inside)
+count(enum percpu_way way, size_t bytes)
 {
 	uint64_t step = PERCPU_STEP(bytes);
+	bool folded = false;
 
-	if (bytes <= PERCPU_UNITS_MAX &&
-	    (percpu_count(counters, way, step) ||
-		(inside && percpu_fold(counters, way, step) != 0)))
+	if (bytes <= PERCPU_UNITS_MAX && percpu_count(counters, way, step))
+		return;
+	if (bytes <= PERCPU_UNITS_MAX && gate_enter()) {
+		folded = percpu_fold(counters, way, step) != 0;
+		gate_leave();
+	}
+	if (folded)
 		return;
 	add_bytes(way == PERCPU_IN ? bytes : -bytes);
 	atomic_fetch_add_explicit(&rest.events[way], 1, memory_order_relaxed);
@@ -178,16 +184,17 @@ large_alloc(size_t bytes, size_t align, enum heap_how zero)
 	if (l != NULL) {
 		l->kind = PAGEMAP_LARGE;
 		/* Only its first granule is in the page map: see heap.h. */
-		if (pagemap_set(l->base, GRANULE, l, 0, how)) {
+		if (pagemap_set(l->base, GRANULE, l, 0, how))
 			block = l->base;
-			count(PERCPU_IN, l->bytes, inside);
-		} else {
+		else {
 			give_memory(l, how);
 			header_give(l, how);
 		}
 	}
 	if (inside)
 		gate_leave();
+	if (block != NULL)
+		count(PERCPU_IN, l->bytes);
 	if (unlikely(watch_on) && block != NULL) {
 		asked_make_large(l);
 		asked_take(block, bytes, large_room(l), zero != HEAP_RAW);
@@ -206,9 +213,9 @@ large_free(struct large *l)
 
 	if (unlikely(watch_on))
 		asked_give_large(l);
+	count(PERCPU_OUT, was.bytes);
 	inside = gate_enter();
 	how = inside ? META_NORMAL : META_EMERGENCY;
-	count(PERCPU_OUT, was.bytes, inside);
 	pagemap_clear(was.base, GRANULE);
 	header_give(l, how);
 	give_memory(&was, how);
