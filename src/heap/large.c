@@ -39,7 +39,7 @@ add_bytes(size_t more)
 	atomic_fetch_add_explicit(&rest.bytes, more, memory_order_relaxed);
 }
 
-/* Not inside the gate, where a fork would wait for a thread that only counts. */
+/* Not inside the gate: a fork need not wait for a thread that only counts. */
 static void
 count(enum percpu_way way, size_t bytes)
 {
