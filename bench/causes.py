@@ -8,6 +8,22 @@ import fnmatch
 
 # Globs of row, metric and peer, and the cause in a few words.
 CAUSES = (
+    ("pair/*", "ns", "uma-inline",
+     "not the instructions: four fewer changed nothing; each commit reads the "
+     "word that the last one stored"),
+    ("pair/*", "ns", "uma-zone",
+     "58 instructions, 16 of them the check of the pointer"),
+    ("pair/*", "ns", "uma-malloc",
+     "62 instructions, 14 of them the check of the pointer, which also says "
+     "where the block goes: nothing of the free can start before"),
+    ("burst/*/1000/*", "ns", "*",
+     "a bucket has 254 items at most, so four times a burst the gate and a "
+     "lock are passed"),
+    ("kernel/large", "ns", "*",
+     "freed memory is kept within a bound, and the stores of the row wait at "
+     "the first locked instruction: docs/design/speed.md"),
+    ("kernel/large", "peak-mib", "*",
+     "up to 32 MiB of freed memory are kept for reuse"),
     ("fresh/16", "resident", "*",
      "a slab's header of 1,104 bytes lies in 2,048 of meta: 3 %; the rest is "
      "the library's own pages"),
