@@ -235,9 +235,10 @@ uma_prealloc(uma_zone_t zone, int itemcnt)
 	slabs = div_up((size_t)itemcnt, keg->layout.items);
 	tally_add(&keg->filling, 1);
 	for (unsigned round = 0; slabs != 0 && !keg_is_complete(keg);) {
-		if (keg_prealloc(keg, M_WAITOK))
+		if (keg_prealloc(keg, M_WAITOK)) {
 			slabs--;
-		else if (!keg_is_complete(keg))
+			round = 0;
+		} else if (!keg_is_complete(keg))
 			zone_pause(zone, round++, __func__);
 	}
 	if ((zone->flags & UMA_ZONE_STATIC) != 0)

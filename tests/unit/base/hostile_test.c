@@ -8,6 +8,7 @@
 #include "harness.h"
 
 #include <sched.h>
+#include <sys/mman.h>
 #include <uma/stats.h>
 
 #include "base/base.h"
@@ -132,6 +133,18 @@ TEST(who_may_wait_waits_and_who_may_not_is_told)
 	CHECK(HOSTILE ? numbers(zone).sleeps > 0 : numbers(zone).sleeps == 0);
 	for (int i = 0; i < COUNT; i++)
 		uma_zfree(zone, items[i]);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+}
+
+/* Refusals between which there is memory are no long wait. */
+TEST(who_gets_on_does_not_say_that_it_waits)
+{
+	uma_zone_t zone = plain("much");
+	int said = memfd_create("said", 0);
+
+	REQUIRE(said >= 0 && dup2(said, STDERR_FILENO) >= 0);
+	uma_prealloc(zone, 2000);
+	CHECK_EQ(lseek(said, 0, SEEK_END), 0);
 	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
 }
 
