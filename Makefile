@@ -35,6 +35,7 @@ check-hostile:
 	@scripts/run-checks --hostile
 
 check-programs: build
+	@scripts/setup --programs
 	@UMA_PRELOAD=$(abspath $(BUILD))/src/libuma_malloc.so.1 \
 		scripts/check-programs
 
