@@ -32,12 +32,24 @@
 
 #define CACHE_LINE 64
 
+/* Whether a sanitizer of threads is built in, which sees no assembler. */
+#if defined(__SANITIZE_THREAD__)
+#define UMA_THREAD_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UMA_THREAD_SANITIZED 1
+#endif
+#endif
+#ifndef UMA_THREAD_SANITIZED
+#define UMA_THREAD_SANITIZED 0
+#endif
+
 /*
  * A relaxed load of a word that does not change while its value matters.
  * Compilers fold a plain load into the instruction that uses it, and an atomic
  * one they do not; the thread sanitizer wants to be told.
  */
-#if defined(__SANITIZE_THREAD__)
+#if UMA_THREAD_SANITIZED
 #define load_settled(p) __atomic_load_n(p, __ATOMIC_RELAXED)
 #else
 #define load_settled(p) (*(p))

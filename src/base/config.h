@@ -15,6 +15,10 @@
 #define UMA_HOSTILE 0 /* tiny constants, refused supply: for tests */
 #endif
 
+#ifndef UMA_WATCH
+#define UMA_WATCH 1 /* tools are told of items unless the user says not to */
+#endif
+
 /* Items in the largest bucket: the per-CPU word has eight bits for them. */
 #define UMA_BUCKET_MAX (UMA_HOSTILE ? 2 : 254)
 

@@ -175,7 +175,7 @@ options_read(struct options *out)
 	out->generic = false;
 	out->malloc9_debug = false;
 	out->malloc9_exec = false;
-	out->unwatched = false;
+	out->unwatched = !UMA_WATCH;
 	while (at != NULL && *at != '\0') {
 		const char *behind;
 		const char *rest;

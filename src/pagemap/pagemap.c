@@ -312,6 +312,8 @@ pagemap_clear_pages(const void *address, size_t bytes)
 		struct pages *pages = pages_of(atomic_load_explicit(
 		    header_slot((const void *)a), memory_order_relaxed));
 
+		if (pages == NULL)
+			__builtin_unreachable(); /* they were set */
 		atomic_store_explicit(
 		    page_slot(pages, a), pages->under, memory_order_relaxed);
 	}

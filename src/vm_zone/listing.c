@@ -107,7 +107,7 @@ put_name(struct text *t, const char *name)
 	size_t used = 0;
 	size_t end = 1;
 
-	for (; name[used] != '\0' && used < NAME_WIDTH; used++) {
+	for (; used < NAME_WIDTH && name[used] != '\0'; used++) {
 		char c = name[used];
 
 		field[used] = c >= ' ' && c <= '~' ? c : '?';

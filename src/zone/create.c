@@ -226,10 +226,11 @@ uma_zone_set_freef(uma_zone_t zone, uma_free freef)
 void
 uma_prealloc(uma_zone_t zone, int itemcnt)
 {
-	struct keg *keg = &zone->keg;
+	struct keg *keg;
 	size_t slabs;
 
 	zone_check(zone, __func__);
+	keg = &zone->keg;
 	if (itemcnt < 0)
 		uma_crime(__func__, "negative item count", NULL, zone->name);
 	slabs = div_up((size_t)itemcnt, keg->layout.items);

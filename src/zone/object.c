@@ -81,12 +81,13 @@ object_anonymous(size_t bytes)
 int
 uma_zone_set_obj(uma_zone_t zone, struct vm_object *object, int size)
 {
-	struct keg *keg = &zone->keg;
+	struct keg *keg;
 	struct vm_object *made = NULL;
 	size_t bytes;
 	void *memory;
 
 	zone_check(zone, __func__);
+	keg = &zone->keg;
 	if (atomic_load_explicit(&keg->used, memory_order_relaxed) ||
 	    keg->object != NULL)
 		uma_crime(__func__, "zone already in use", NULL, zone->name);

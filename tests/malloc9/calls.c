@@ -238,11 +238,12 @@ TEST_TIME(waiting_for_memory, 60)
 {
 	const struct rlimit tight = { (size_t)512 << 20, (size_t)512 << 20 };
 	void **list = NULL;
+	void **nothing = NULL;
 	pthread_t helper;
 	void **block;
 
 	uma_mfree(uma_malloc(1, M_CALLS, M_WAITOK), M_CALLS);
-	REQUIRE(pthread_create(&helper, NULL, let_go, &(void **){ NULL }) == 0);
+	REQUIRE(pthread_create(&helper, NULL, let_go, &nothing) == 0);
 	REQUIRE(pthread_join(helper, NULL) == 0);
 	if (setrlimit(RLIMIT_AS, &tight) != 0)
 		SKIP("no limit can be set");

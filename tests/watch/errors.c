@@ -28,7 +28,7 @@ static UMA_MALLOC_DEFINE(M_WATCHED, "watched", "blocks under a tool");
 
 static uma_zone_t zone;
 static uma_zone_t kept_zone;
-static _Atomic long inits, finis;
+static long inits, finis;
 
 /* Written with the library's back turned: the compiler must keep the access. */
 static volatile long sink;
@@ -38,14 +38,15 @@ node_init(void *mem, int size)
 {
 	memset(mem, 0, (size_t)size);
 	((struct node *)mem)->numbers[0] = 7;
-	inits++;
+	__atomic_fetch_add(&inits, 1, __ATOMIC_RELAXED);
 }
 
 static void
 node_fini(void *mem, int size)
 {
 	(void)size;
-	finis += ((struct node *)mem)->numbers[0] == 7;
+	if (((struct node *)mem)->numbers[0] == 7)
+		__atomic_fetch_add(&finis, 1, __ATOMIC_RELAXED);
 }
 
 static void

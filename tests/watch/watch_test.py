@@ -108,7 +108,8 @@ REPORTS = {
 
 
 def run(name, wish=(), **more):
-    env = dict(os.environ, **ENVIRONMENT.get(TOOL, {}), **more)
+    env = {**os.environ, "UMA_OPTIONS": "watch:on",
+           **ENVIRONMENT.get(TOOL, {}), **more}
     return subprocess.run(
         [*COMMAND.get(TOOL, []), *wish, PROGRAM, name], env=env, text=True,
         capture_output=True, timeout=100)

@@ -56,7 +56,7 @@ port_page_bytes(void)
 size_t
 port_address_limit(void)
 {
-	struct rlimit64 limit;
+	struct rlimit64 limit = { 0, 0 }; /* MemorySanitizer sees no kernel */
 	long answer =
 	    sys_call6(SYS_prlimit64, 0, RLIMIT_AS, 0, sys_arg(&limit), 0, 0);
 

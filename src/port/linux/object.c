@@ -94,7 +94,7 @@ static bool
 holds(int fd, uint64_t offset, size_t bytes)
 {
 	int error = errno;
-	struct stat status;
+	struct stat status = { 0 }; /* MemorySanitizer knows not all fstats */
 	bool known = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
 		     status.st_size >= 0;
 

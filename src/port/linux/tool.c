@@ -39,7 +39,7 @@ WEAK void __msan_poison(const volatile void *, size_t);
 WEAK void __msan_unpoison(const volatile void *, size_t);
 WEAK void __tsan_acquire(void *);
 WEAK void __tsan_release(void *);
-WEAK void __tsan_write_range(void *, unsigned long);
+WEAK void __tsan_write_range(void *, long);
 
 static enum port_tool tool;
 static void (*report_teller)(const void *addr);
@@ -91,7 +91,7 @@ mark_memory(void *addr, size_t bytes, enum port_mark mark)
 __attribute__((noinline)) static void
 item_freed(void *addr, size_t bytes)
 {
-	__tsan_write_range(addr, bytes);
+	__tsan_write_range(addr, (long)bytes);
 	__tsan_release(addr);
 }
 
@@ -117,7 +117,7 @@ port_mark(void *addr, size_t bytes, enum port_mark mark)
 bool
 port_is_closed(const void *addr)
 {
-	unsigned char bits;
+	unsigned char bits = 0;
 
 	if (tool == PORT_TOOL_VALGRIND)
 		return request(GET_VBITS, addr, (uintptr_t)&bits, 1) ==

@@ -9,7 +9,7 @@
 
 #include <uma/sequence.h>
 
-#define ARCH_HAS_RSEQ 1
+#define ARCH_HAS_RSEQ (!UMA_THREAD_SANITIZED)
 
 /* See arch.h.  Returns NULL on failure. */
 UMA_FAST void *
