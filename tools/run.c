@@ -188,8 +188,8 @@ compare_doubles(const void *a, const void *b)
 static double
 median(double *values, int count)
 {
-	qsort(values, (size_t)count, sizeof *values, compare_doubles);
 	/* cppcheck-suppress uninitvar ; the caller filled them */
+	qsort(values, (size_t)count, sizeof *values, compare_doubles);
 	return count % 2 != 0 ? values[count / 2]
 			      : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
