@@ -248,7 +248,9 @@ take(enum kind kind, int flags)
 	errno = 12345;
 	if (full)
 		flags = M_NOWAIT;
-	item = uma_zalloc(used[kind].zone, flags);
+	item = used[kind].count % 2 == 0
+		   ? uma_zalloc(used[kind].zone, flags)
+		   : uma_zalloc_arg(used[kind].zone, NULL, flags);
 	if (errno != 12345)
 		scenario_wrong("uma_zalloc changed errno");
 	if (item == NULL && (flags & M_WAITOK) != 0)
@@ -297,7 +299,10 @@ give_down_to(enum kind kind, int left)
 			scenario_wrong("%s: an item was written to", s->name);
 		if (kind == PAGEABLE)
 			memset(item, 0, (size_t)s->size);
-		uma_zfree(used[kind].zone, item);
+		if (used[kind].count % 2 == 0)
+			uma_zfree(used[kind].zone, item);
+		else
+			uma_zfree_arg(used[kind].zone, item, NULL);
 	}
 }
 
