@@ -164,7 +164,7 @@ TEST(reserve_keeps_only_what_was_asked)
 {
 	for (int i = 0; i < 256; i++) {
 		size_t align = (64 * KIB) << i % 15;
-		size_t bytes = 4 * KIB * (size_t)(1 + i % 7);
+		size_t bytes = port_page_bytes() * (size_t)(1 + i % 7);
 		size_t before = space_used();
 		char *p = i % 2 == 0 ? port_reserve(bytes, align)
 				     : port_map(bytes, align);
@@ -246,28 +246,30 @@ TEST(zeros_can_only_be_read)
 
 TEST(unmap_spans_mappings)
 {
-	char *p = port_reserve(64 * KIB, 64 * KIB);
+	size_t page = port_page_bytes();
+	char *p = port_reserve(16 * page, 16 * page);
 
-	REQUIRE(p != NULL && port_commit(p + 16 * KIB, 16 * KIB));
-	port_unmap(p + 4 * KIB, 40 * KIB);
-	CHECK(port_mapped(p, 4 * KIB));
-	CHECK(!port_mapped(p + 4 * KIB, 4 * KIB));
-	CHECK(!port_mapped(p + 40 * KIB, 4 * KIB));
-	CHECK(port_mapped(p + 44 * KIB, 20 * KIB));
+	REQUIRE(p != NULL && port_commit(p + 4 * page, 4 * page));
+	port_unmap(p + page, 10 * page);
+	CHECK(port_mapped(p, page));
+	CHECK(!port_mapped(p + page, page));
+	CHECK(!port_mapped(p + 10 * page, page));
+	CHECK(port_mapped(p + 11 * page, 5 * page));
 }
 
 TEST(mapped_looks_at_every_page)
 {
 	size_t bytes = 16 * MIB;
-	char *p = port_map(bytes, 4 * KIB);
+	size_t page = port_page_bytes();
+	char *p = port_map(bytes, page);
 
 	REQUIRE(p != NULL);
 	CHECK(port_mapped(p, bytes));
 	CHECK_EQ(resident(p, bytes), 0);
-	port_unmap(p + bytes - 4 * KIB, 4 * KIB);
+	port_unmap(p + bytes - page, page);
 	errno = 77;
 	CHECK(!port_mapped(p, bytes));
-	CHECK(port_mapped(p, bytes - 4 * KIB));
+	CHECK(port_mapped(p, bytes - page));
 	CHECK_EQ(errno, 77);
 }
 
