@@ -6,8 +6,8 @@ PREFIX ?= /usr/local
 OPTIONS :=
 
 .DEFAULT_GOAL := build
-.PHONY: build try check check-hostile check-programs bench bench-scale soak \
-	install format tidy clean help meson-here
+.PHONY: build try check check-hostile check-programs check-arm64 check-guest \
+	bench bench-scale soak install format tidy clean help meson-here
 .NOTPARALLEL:
 
 # Set up or change the options of $(BUILD).
@@ -38,6 +38,18 @@ check-programs: build
 	@scripts/setup --programs
 	@UMA_PRELOAD=$(abspath $(BUILD))/src/libuma_malloc.so.1 \
 		scripts/check-programs
+
+# Which kernel's pages: 4k or 16k.  GUEST has more options of check-guest.
+PAGES ?= 4k
+GUEST :=
+
+check-arm64:
+	@scripts/setup
+	@scripts/check-guest aarch64 --pages $(PAGES) $(GUEST)
+
+check-guest:
+	@scripts/setup
+	@scripts/check-guest x86_64 --cpus 8 --nodes 2 $(GUEST)
 
 bench: build
 	@meson test -C $(BUILD) --benchmark --verbose
@@ -70,6 +82,8 @@ help:
 	@echo "make tidy                only the checks that read the source"
 	@echo "make check-hostile       all tests where what is rare is common"
 	@echo "make check-programs      run real programs on the drop-in malloc"
+	@echo "make check-arm64         test on Linux/arm64 in qemu (PAGES=16k)"
+	@echo "make check-guest         tests on Debian's own kernel in qemu"
 	@echo "make bench               measure"
 	@echo "make bench-scale         plot how cost grows"
 	@echo "make soak                test for hours"

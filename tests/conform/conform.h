@@ -8,7 +8,8 @@
  * Where glibc 2.36 differs on purpose or by age, on_uma() says so.
  *
  * UMA_CONFORM in the environment says that the library must be there: "rseq"
- * for its usual per-CPU mode, "generic" for the other.
+ * for its usual per-CPU mode, "sequences" if that must not be the generic one
+ * here, "generic" for that.
  */
 #ifndef TESTS_CONFORM_CONFORM_H
 #define TESTS_CONFORM_CONFORM_H
@@ -56,6 +57,8 @@ TEST(runs_on_the_malloc_it_is_meant_to_test)
 	stats(&s);
 	if (strcmp(wanted, "generic") == 0)
 		CHECK_EQ(s.percpu_mode, 0);
+	if (strcmp(wanted, "sequences") == 0)
+		CHECK(s.percpu_mode != 0);
 }
 
 /* Keeps a size from the compiler, which would warn of absurd ones. */
