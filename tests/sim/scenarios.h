@@ -20,13 +20,18 @@
     "1 fixed/w.w.ff/010/m", "1 fixed/wf.ff.wf/010/m", "2 fixed/a.f/01/m",
     "2 loose/a.w/01/m", "1 loose/a.w.f/010/m",
 
+    /* Zones that come and go beside a reclaim, and beside each other. */
+    "1 half/r.X/01/m", "1 half/fr.X/01/m", "1 full/r.fX/01/m",
+    "1 half/z.r/01/m", "1 half/z.z/01/m", "1 cold/z.d/01/m", "2 half/r.r/01/m",
+    "1 half/z.k/01/m", "1 full/r.k/01/m", "1 half/z.f/01/h",
+
     /* Handlers that allocate, at every point. */
     "1 half/a.f/01/h", "1 empty/a.a/01/h", "1 full/f.d/01/h",
     "1 depot/a.d/01/h", "1 fixed/w.f/01/h",
 
     /* Fork: the parent goes on; the child does. */
     "1 empty/a.K/01/m", "1 full/ff.K/01/m", "1 half/d.K/01/m",
-    "2 empty/a.k/01/m", "1 full/f.k/01/m", "1 half/d.k/01/m",
+    "1 empty/a.k/01/m", "1 full/f.k/01/m", "1 half/d.k/01/m",
     "1 fixed/w.f.k/010/m", "1 half/a.k/01/h",
 
     /* Refused; without sequences; with the kernel's concurrency ids. */

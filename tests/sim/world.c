@@ -174,6 +174,19 @@ destroy(int wait)
 }
 
 static void
+live_and_die(void)
+{
+	uma_zone_t zone =
+	    uma_zcreate("other", ITEM_BYTES, NULL, NULL, NULL, NULL, 0, 0);
+	void *item = zone == NULL ? NULL : uma_zalloc(zone, M_NOWAIT);
+
+	if (item != NULL)
+		uma_zfree(zone, item);
+	if (zone != NULL && uma_zdestroy(zone, M_WAITOK) != 0)
+		sim_fail("a destroy that waits came back without");
+}
+
+static void
 fork_here(struct hand *hand, bool child)
 {
 	if (sim_fork(child)) {
@@ -205,6 +218,9 @@ call(struct hand *hand, char letter)
 	case 'x':
 	case 'X':
 		destroy(letter == 'x' ? M_NOWAIT : M_WAITOK);
+		break;
+	case 'z':
+		live_and_die();
 		break;
 	case 'c':
 		count_event();

@@ -20,6 +20,7 @@
  *	d	 close and open the zone, which drains it
  *	r	 uma_reclaim()
  *	x	 destroy the zone if nothing is out; X: wait until nothing is
+ *	z	 make another zone, use it, destroy it
  *	c	 count an event, with a fold now and then
  *	k	 fork, and go on as the child; K: as the parent
  * flags
