@@ -283,7 +283,8 @@ is_full(void)
 	uint64_t word = atomic_load_explicit(&c->word, memory_order_relaxed);
 
 	return c->spare != NULL && WORD_COUNT(word) == WORD_CAPACITY(word) &&
-	       c->spare_count == c->spare->capacity;
+	       atomic_load_explicit(&c->spare_count, memory_order_relaxed) ==
+		   c->spare->capacity;
 }
 
 /* Bring the record of this CPU into the state. */
@@ -307,7 +308,7 @@ setup_depot(void *arg)
 {
 	(void)arg;
 	while (strcmp(playing->state, "depot") == 0 &&
-	       world_zone->depot.buckets == 0)
+	       tally_get(&world_zone->depot.buckets) == 0)
 		world_give(world.extra[--world.extras]);
 }
 

@@ -150,8 +150,22 @@ sim_memcpy(void *to, const void *from, size_t bytes)
 	int __tsan_atomic##bits##_compare_exchange_##name(volatile type *at, \
 	    type *expected, type value, order good, order bad) \
 	{ \
-		return (int)(good * 0 + bad * 0) + \
-		       compare##bits(at, expected, value); \
+		(void)good; \
+		(void)bad; \
+		return compare##bits(at, expected, value); \
+	}
+
+/* The same as clang calls it: what was there comes back. */
+#define COMPARE_VALUE(bits, type) \
+	type __tsan_atomic##bits##_compare_exchange_val(volatile type *at, \
+	    type expected, type value, order good, order bad); \
+	type __tsan_atomic##bits##_compare_exchange_val(volatile type *at, \
+	    type expected, type value, order good, order bad) \
+	{ \
+		(void)good; \
+		(void)bad; \
+		(void)compare##bits(at, &expected, value); \
+		return expected; \
 	}
 
 #define ATOMIC(bits, type) \
@@ -193,7 +207,8 @@ sim_memcpy(void *to, const void *from, size_t bytes)
 		return 0; \
 	} \
 	COMPARE(bits, type, strong) \
-	COMPARE(bits, type, weak)
+	COMPARE(bits, type, weak) \
+	COMPARE_VALUE(bits, type)
 
 ATOMIC(8, uint8_t)
 ATOMIC(16, uint16_t)

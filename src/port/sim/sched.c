@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* port/sim/sched.c - threads, CPUs, time, and what happens at a point */
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "port/sim/inner.h"
