@@ -88,7 +88,7 @@ struct malloc_type {
 	{ \
 		uma_malloc_uninit(type); \
 	} \
-	struct malloc_type
+	struct type##_defined_
 
 #define UMA_MALLOC_DECLARE(type) extern struct malloc_type type[1]
 
