@@ -34,6 +34,11 @@ struct text {
 };
 
 void text_put(struct text *t, const char *s);
+/*
+ * A string from outside: one line stays one line, and a terminal gets no
+ * commands, whatever a zone is called.
+ */
+void text_clean(struct text *t, const char *s);
 void text_hex(struct text *t, uintptr_t n);
 /* Decimal, right-aligned in `width` with blanks; left-aligned if negative. */
 void text_num(struct text *t, uint64_t n, int width);

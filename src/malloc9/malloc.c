@@ -144,7 +144,7 @@ request_wait(const struct request *r, unsigned round)
 		text_put(&t, "uma: ");
 		text_put(&t, r->function);
 		text_put(&t, ": still waiting for memory: zone \"");
-		text_put(&t, r->type->ks_shortdesc);
+		text_clean(&t, r->type->ks_shortdesc);
 		text_put(&t, "\"");
 		*t.at++ = '\n';
 		port_print(line, (size_t)(t.at - line));

@@ -45,8 +45,7 @@ put_name(struct text *t, const char *name, size_t width)
 		length++;
 	for (; length < width; length++)
 		text_put(t, " ");
-	for (; *name != '\0' && t->at < t->end; name++)
-		*t->at++ = *name < ' ' || *name > '~' ? '?' : *name;
+	text_clean(t, name);
 }
 
 static void

@@ -200,7 +200,7 @@ tell_leak(const struct uma_malloc_stats *s)
 	struct text t = { line, line + sizeof(line) };
 
 	text_put(&t, "uma: memory type ");
-	text_put(&t, s->name);
+	text_clean(&t, s->name);
 	text_put(&t, " leaked memory on destroy (");
 	text_num(&t, s->in_use, 0);
 	text_put(&t, " allocations, ");

@@ -7,7 +7,6 @@
 static void put_char(struct text *t, char c);
 static void put_blanks(struct text *t, size_t count);
 static void put_part(struct text *t, const char *s);
-static void put_clean(struct text *t, const char *s);
 static size_t length(const char *s);
 _Noreturn static void end(struct text *t, char *line);
 
@@ -18,7 +17,7 @@ uma_die(const char *kind, const char *what, const char *function)
 	char line[LINE_BYTES];
 	struct text t = { line, line + LINE_BYTES - 1 };
 
-	put_clean(&t, "uma");
+	text_clean(&t, "uma");
 	put_part(&t, function);
 	put_part(&t, kind);
 	put_part(&t, what);
@@ -33,7 +32,7 @@ uma_crime(
 	char line[LINE_BYTES];
 	struct text t = { line, line + LINE_BYTES - 1 };
 
-	put_clean(&t, "uma");
+	text_clean(&t, "uma");
 	put_part(&t, function);
 	put_part(&t, rule);
 	if (ptr != NULL) {
@@ -42,7 +41,7 @@ uma_crime(
 	}
 	if (zone != NULL) {
 		text_put(&t, ptr == NULL ? ": zone \"" : " zone \"");
-		put_clean(&t, zone);
+		text_clean(&t, zone);
 		text_put(&t, "\"");
 	}
 	end(&t, line);
@@ -54,6 +53,14 @@ text_put(struct text *t, const char *s)
 {
 	while (*s != '\0')
 		put_char(t, *s++);
+}
+
+/* See die.h. */
+void
+text_clean(struct text *t, const char *s)
+{
+	for (; *s != '\0'; s++)
+		put_char(t, *s >= ' ' && *s <= '~' ? *s : '?');
 }
 
 /* See die.h. */
@@ -125,18 +132,7 @@ put_part(struct text *t, const char *s)
 	if (s == NULL)
 		return;
 	text_put(t, ": ");
-	put_clean(t, s);
-}
-
-/*
- * A string from outside: one line stays one line, and a terminal gets no
- * commands, whatever a zone is called.
- */
-static void
-put_clean(struct text *t, const char *s)
-{
-	for (; *s != '\0'; s++)
-		put_char(t, *s >= ' ' && *s <= '~' ? *s : '?');
+	text_clean(t, s);
 }
 
 static size_t

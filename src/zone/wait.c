@@ -168,7 +168,7 @@ zone_pause(struct uma_zone *zone, unsigned round, const char *function)
 	text_put(&t, "uma: ");
 	text_put(&t, function);
 	text_put(&t, ": still waiting for memory: zone \"");
-	text_put(&t, zone->name);
+	text_clean(&t, zone->name);
 	text_put(&t, "\"\n");
 	port_print(line, (size_t)(t.at - line));
 }

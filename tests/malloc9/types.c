@@ -227,4 +227,27 @@ TEST(a_leak_is_told_at_dlclose)
 		harness_say("# %s", got);
 }
 
+static void
+leak_a_strange_name(int fd)
+{
+	static struct malloc_type type[1] = { { 0, 0, UMA_MALLOC_VERSION,
+	    "two\nlines \033[31m", 0, 0, 0, 0 } };
+
+	REQUIRE(dup2(fd, STDERR_FILENO) >= 0);
+	uma_malloc_init(type);
+	CHECK(uma_malloc(100, type, M_WAITOK) != NULL);
+	uma_malloc_uninit(type);
+}
+
+TEST(a_leak_is_told_in_one_line)
+{
+	char got[1000];
+
+	written(leak_a_strange_name, got, sizeof got);
+	if (!CHECK(strcmp(got, "uma: memory type two?lines ?[31m leaked memory "
+			       "on destroy (1 allocations, 112 bytes "
+			       "leaked)\n") == 0))
+		harness_say("# %s", got);
+}
+
 TEST_MAIN
