@@ -37,6 +37,7 @@ extern "C" {
 
 struct vm_object;
 struct uma_zone;
+struct vm_zone_row;
 
 /* Flags of zinit() and zinitna(). */
 #define ZONE_INTERRUPT 1  /* room reserved at once; a limit; never waits */
@@ -54,18 +55,14 @@ struct vm_zone {
 	int zalloc; /* pages to add at a time: kept, not followed */
 
 	uint32_t zstate;
-	uint32_t znumber; /* counts up: later zones have higher ones */
-	struct uma_zone *zzone;
-	struct vm_zone *znext;
-	char *zboot; /* items of zbootinit() */
 	uint32_t zbootcount;
-	uint32_t zown; /* made by zinit() */
+	struct uma_zone *zzone;
+	struct vm_zone_row *zrow; /* in the table of all zones */
+	char *zboot;              /* items of zbootinit() */
 	uint32_t *zbootlinks;
 	uint64_t zboothead;
-	uint64_t zbootallocs;
-	uint64_t zbootfrees;
 	void *zhand[4]; /* kept for who may not wait for a lock */
-	uint64_t zspare[4];
+	uint64_t zspare[7];
 };
 
 typedef struct vm_zone *vm_zone_t;
@@ -113,7 +110,8 @@ UMA_EXPORT int uma_vm_zinitna(vm_zone_t z, struct vm_object *object,
  *           nitems >= 0.  `name` stays valid, and so does *z: for good, as
  *           a boot zone is never destroyed.
  * Context:  before everything else, uma_startup() too, as long as there are
- *           at most 16384 items in such zones.  Not from a signal handler.
+ *           at most 64 such zones with 16384 items.  Not from a signal
+ *           handler.
  * FreeBSD:  zbootinit, 1997 to 2002; _zbootinit in the first revision.
  */
 UMA_EXPORT void uma_vm_zbootinit(
@@ -174,7 +172,9 @@ UMA_EXPORT void uma_vm_zone_stats(vm_zone_t z, struct uma_vm_zone_stats *out);
  * uma_vm_zone_print - write the table of all vm_zones to a descriptor
  *
  * As `sysctl vm.zone` printed it, latest zone first, in the layout of
- * March 2002: see vm_zone(3) for why that one.
+ * March 2002: see vm_zone(3) for why that one.  Nothing is read from the
+ * structures of zinitna() and zbootinit(): a zone whose structure is gone, in
+ * a shared object that was closed, is listed with what it was last known for.
  *
  * Context:  allocates nothing.  In a signal handler that interrupted the
  *           library the table may end early.

@@ -2,7 +2,6 @@
 /* Taking and giving items: see vm_zone.h. */
 #include "vm_zone/vm_zone.h"
 
-#include "keg/keg.h"
 #include "lock/lock.h"
 #include "pagemap/pagemap.h"
 #include "percpu/percpu.h"

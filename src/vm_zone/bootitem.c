@@ -5,7 +5,6 @@
  */
 #include "vm_zone/vm_zone.h"
 
-#include "keg/keg.h"
 #include "lock/lock.h"
 #include "meta/meta.h"
 #include "port/port.h"
@@ -14,78 +13,85 @@
 #define OUT UINT32_MAX
 
 /*
- * Links for the time before there is an allocator.  Zones with boot items are
- * never destroyed, so theirs are never given back.
+ * Links and rows for the time before there is an allocator.  Zones with boot
+ * items are never destroyed, so theirs are never given back.
  */
-static uint32_t links[16384];
+#define LINKS 16384u
+#define ROWS  64u
+static uint32_t links[LINKS];
+static struct vm_zone_row rows[ROWS];
 static _Atomic uint32_t links_used;
+static _Atomic uint32_t rows_used;
 
-/* So that a crime with such an item names it; those of later zones are not. */
-static struct keg_range ranges[64];
-static _Atomic uint32_t ranges_used;
-
-static void
-tell_range(const struct vm_zone *z)
-{
-	/* relaxed: the place alone is what it gives. */
-	uint32_t at =
-	    atomic_fetch_add_explicit(&ranges_used, 1, memory_order_relaxed);
-
-	if (at >= sizeof(ranges) / sizeof(ranges[0]))
-		return;
-	ranges[at].from = z->zboot;
-	ranges[at].bytes = (size_t)z->zsize * z->zbootcount;
-	ranges[at].name = z->zname;
-	keg_range_add(&ranges[at]);
-}
-
-static uint32_t *
-take_early(uint32_t count)
+/* The first of `count` in a row of those that were set aside, or `all`. */
+static uint32_t
+take_early(_Atomic uint32_t *used, uint32_t count, uint32_t all)
 {
 	/* relaxed: the range alone is what it gives. */
-	uint32_t at = atomic_load_explicit(&links_used, memory_order_relaxed);
+	uint32_t at = atomic_load_explicit(used, memory_order_relaxed);
 
 	do {
-		if (count > sizeof(links) / sizeof(links[0]) - at)
-			return NULL;
-	} while (!atomic_compare_exchange_weak_explicit(&links_used, &at,
-	    at + count, memory_order_relaxed, memory_order_relaxed));
-	return links + at;
+		if (count > all - at)
+			return all;
+	} while (!atomic_compare_exchange_weak_explicit(
+	    used, &at, at + count, memory_order_relaxed, memory_order_relaxed));
+	return at;
 }
 
 /* From the library's memory, for which it has to run: a zone starts it. */
-static uint32_t *
-take_late(uint32_t count)
+static void *
+take_late(size_t bytes)
 {
 	uma_zone_t zone = uma_zcreate(
 	    "vm_zone start", 8, NULL, NULL, NULL, NULL, UMA_ALIGN_PTR, 0);
-	uint32_t *more;
+	void *more;
 
 	if (zone == NULL)
 		return NULL;
 	(void)uma_zdestroy(zone, M_NOWAIT);
 	while (!gate_enter())
 		port_yield();
-	more = meta_take(count * sizeof(*more), META_NORMAL);
+	more = meta_take(bytes, META_NORMAL);
 	gate_leave();
 	return more;
+}
+
+static uint32_t *
+take_links(uint32_t count)
+{
+	uint32_t at = take_early(&links_used, count, LINKS);
+
+	return at != LINKS || count == 0 ? links + at
+					 : take_late(count * sizeof(*links));
+}
+
+static struct vm_zone_row *
+take_row(void)
+{
+	uint32_t at = take_early(&rows_used, 1, ROWS);
+
+	return at != ROWS ? rows + at : take_late(sizeof(*rows));
 }
 
 bool
 vm_zone_boot_start(struct vm_zone *z, void *items, uint32_t count)
 {
-	z->zbootlinks = take_early(count);
-	if (z->zbootlinks == NULL)
-		z->zbootlinks = take_late(count);
-	if (z->zbootlinks == NULL)
+	z->zbootlinks = take_links(count);
+	z->zrow = take_row();
+	if (z->zbootlinks == NULL || z->zrow == NULL)
 		return false;
+	vm_zone_row_start(z->zrow, z->zname, z->zsize, (int)count);
+	z->zrow->boot_count = count;
+	z->zrow->boot.from = items;
+	z->zrow->boot.bytes = (size_t)z->zsize * count;
+	z->zrow->boot.name = z->zrow->name;
+	keg_range_add(&z->zrow->boot);
 	z->zboot = items;
 	z->zbootcount = count;
 	/* The last item is the first to go, as in the kernel. */
 	for (uint32_t i = 0; i < count; i++)
 		z->zbootlinks[i] = i;
 	z->zboothead = count;
-	tell_range(z);
 	return true;
 }
 
@@ -108,7 +114,8 @@ vm_zone_boot_take(struct vm_zone *z)
 	    __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE));
 	__atomic_store_n(&z->zbootlinks[i - 1], OUT, __ATOMIC_RELAXED);
 	/* relaxed: a statistic. */
-	__atomic_fetch_add(&z->zbootallocs, 1, __ATOMIC_RELAXED);
+	atomic_fetch_add_explicit(
+	    &z->zrow->boot_allocs, 1, memory_order_relaxed);
 	return z->zboot + (size_t)(i - 1) * (size_t)z->zsize;
 }
 
@@ -144,7 +151,8 @@ vm_zone_boot_give(struct vm_zone *z, void *item)
 	if (!__atomic_compare_exchange_n(&z->zbootlinks[i], &out, 0, false,
 		__ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		uma_crime("zfree", "double free", item, z->zname);
-	__atomic_fetch_add(&z->zbootfrees, 1, __ATOMIC_RELAXED);
+	atomic_fetch_add_explicit(
+	    &z->zrow->boot_frees, 1, memory_order_relaxed);
 	push(z, i);
 	return true;
 }

@@ -79,9 +79,10 @@ make_zone(const struct wish *w)
 
 /* Fill in what is known only now, and let it be used and seen. */
 static void
-complete(struct vm_zone *z, const struct wish *w, uma_zone_t zone)
+complete(struct vm_zone *z, const struct wish *w, uma_zone_t zone,
+    struct vm_zone_row *row)
 {
-	bool boot = z->zbootcount != 0 || (z->zflags & ZONE_BOOT) != 0;
+	bool boot = (z->zflags & ZONE_BOOT) != 0;
 	int limit = (w->flags & ZONE_INTERRUPT) != 0
 			? (int)z->zbootcount + w->nentries
 			: 0;
@@ -89,17 +90,22 @@ complete(struct vm_zone *z, const struct wish *w, uma_zone_t zone)
 	if (!boot) {
 		z->zname = zone->name;
 		z->zsize = w->size;
+		vm_zone_row_start(row, zone->name, w->size, limit);
 	}
 	z->zflags |= w->flags;
 	z->zalloc = w->zalloc == 0 ? 1 : w->zalloc;
+	z->zmax = limit;
 	z->zzone = zone;
+	z->zrow = row;
 	/* relaxed: a boot zone may be listed meanwhile. */
-	__atomic_store_n(&z->zmax, limit, __ATOMIC_RELAXED);
+	atomic_store_explicit(&row->max, limit, memory_order_relaxed);
+	/* release, pairs with the acquire in read_numbers(). */
+	atomic_store_explicit(&row->zone, zone, memory_order_release);
 	vm_zone_set_state(z, boot         ? VM_ZONE_MIXED
 			     : limit != 0 ? VM_ZONE_SHORT
 					  : VM_ZONE_PLAIN);
 	if (!boot)
-		vm_zone_list(z);
+		vm_zone_list(row);
 }
 
 static int
@@ -108,27 +114,31 @@ rounded(int size)
 	return (int)round_up((size_t)size, ROUNDING);
 }
 
-static struct vm_zone *
-structure_take(void)
+/* From the library's memory, all zero; it runs by now. */
+static void *
+room_take(size_t bytes)
 {
-	struct vm_zone *z;
+	void *room;
 
 	while (!gate_enter()) {
 		if (!gate_forking())
 			return NULL; /* a handler inside a miss */
 		port_yield();
 	}
-	z = meta_take(sizeof(*z), META_NORMAL);
+	room = meta_take(bytes, META_NORMAL);
 	gate_leave();
-	return z;
+	return room;
 }
 
 static void
-structure_give(struct vm_zone *z)
+room_give(void *room, size_t bytes)
 {
-	bool inside = gate_enter();
+	bool inside;
 
-	meta_give(z, sizeof(*z), inside ? META_NORMAL : META_EMERGENCY);
+	if (room == NULL)
+		return;
+	inside = gate_enter();
+	meta_give(room, bytes, inside ? META_NORMAL : META_EMERGENCY);
 	if (inside)
 		gate_leave();
 }
@@ -138,6 +148,7 @@ vm_zone_t
 uma_vm_zinit(const char *name, int size, int nentries, int flags, int zalloc)
 {
 	struct wish w = { "zinit", name, size, nentries, flags, zalloc };
+	struct vm_zone_row *row;
 	struct vm_zone *z;
 	uma_zone_t zone;
 
@@ -148,13 +159,16 @@ uma_vm_zinit(const char *name, int size, int nentries, int flags, int zalloc)
 	zone = make_zone(&w);
 	if (zone == NULL)
 		return NULL;
-	z = structure_take();
-	if (z == NULL) {
+	z = room_take(sizeof(*z));
+	row = room_take(sizeof(*row));
+	if (z == NULL || row == NULL) {
+		room_give(z, sizeof(*z));
+		room_give(row, sizeof(*row));
 		(void)uma_zdestroy(zone, M_NOWAIT);
 		return NULL;
 	}
-	z->zown = 1;
-	complete(z, &w, zone);
+	row->own = true;
+	complete(z, &w, zone, row);
 	return z;
 }
 
@@ -171,6 +185,7 @@ uma_vm_zinitna(vm_zone_t z, struct vm_object *object, const char *name,
     int size, int nentries, int flags, int zalloc)
 {
 	struct wish w = { "zinitna", name, size, nentries, flags, zalloc };
+	struct vm_zone_row *row;
 	uint32_t state;
 	uma_zone_t zone;
 
@@ -190,9 +205,14 @@ uma_vm_zinitna(vm_zone_t z, struct vm_object *object, const char *name,
 	zone = make_zone(&w);
 	if (zone == NULL)
 		return 0;
+	row = state == VM_ZONE_BOOT ? z->zrow : room_take(sizeof(*row));
+	if (row == NULL) {
+		(void)uma_zdestroy(zone, M_NOWAIT);
+		return 0;
+	}
 	if (state != VM_ZONE_BOOT)
 		__builtin_memset(z, 0, sizeof(*z));
-	complete(z, &w, zone);
+	complete(z, &w, zone, row);
 	return 1;
 }
 
@@ -221,26 +241,27 @@ uma_vm_zbootinit(
 		    printable(name));
 	__builtin_memset(item, 0, (size_t)size * (size_t)nitems);
 	vm_zone_set_state(z, VM_ZONE_BOOT);
-	vm_zone_list(z);
+	vm_zone_list(z->zrow);
 }
 
 /* See uma/vm_zone.h. */
 void
 uma_vm_zdestroy(vm_zone_t z)
 {
+	struct vm_zone_row *row;
 	uma_zone_t zone;
-	bool own;
 
 	vm_zone_check(z, "zdestroy");
 	if ((z->zflags & ZONE_BOOT) != 0)
 		uma_crime("zdestroy", "zone has boot items", z, z->zname);
 	zone = z->zzone;
-	vm_zone_unlist(z);
+	row = z->zrow;
+	vm_zone_unlist(row);
 	vm_zone_empty_hand(z);
 	if (uma_zdestroy(zone, M_NOWAIT) != 0)
 		uma_crime("zdestroy", "items are out", z, z->zname);
-	own = z->zown != 0;
 	vm_zone_set_state(z, VM_ZONE_DEAD);
-	if (own)
-		structure_give(z);
+	if (row->own)
+		room_give(z, sizeof(*z));
+	room_give(row, sizeof(*row));
 }

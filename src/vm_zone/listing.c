@@ -2,7 +2,6 @@
 /* The list of all vm_zones, and its table: see vm_zone.h. */
 #include "vm_zone/vm_zone.h"
 
-#include "keg/keg.h"
 #include "lock/lock.h"
 #include "port/port.h"
 #include "zone/zone.h"
@@ -12,7 +11,7 @@
 
 static struct {
 	struct lock lock;
-	struct vm_zone *first; /* the latest */
+	struct vm_zone_row *first; /* the latest */
 	uint32_t numbers;
 } all;
 
@@ -42,25 +41,37 @@ leave(void) UMA_UNCHECKED_LOCKS
 }
 
 void
-vm_zone_list(struct vm_zone *z) UMA_UNCHECKED_LOCKS
+vm_zone_row_start(struct vm_zone_row *row, const char *name, int size, int max)
+{
+	struct text t = { row->name, row->name + sizeof(row->name) - 1 };
+
+	text_put(&t, name);
+	*t.at = '\0';
+	row->size = size;
+	/* relaxed: nobody sees it yet. */
+	atomic_store_explicit(&row->max, max, memory_order_relaxed);
+}
+
+void
+vm_zone_list(struct vm_zone_row *row) UMA_UNCHECKED_LOCKS
 {
 	while (!enter())
 		port_yield();
-	z->znumber = ++all.numbers;
-	z->znext = all.first;
-	all.first = z;
+	row->number = ++all.numbers;
+	row->next = all.first;
+	all.first = row;
 	leave();
 }
 
 void
-vm_zone_unlist(struct vm_zone *z) UMA_UNCHECKED_LOCKS
+vm_zone_unlist(struct vm_zone_row *row) UMA_UNCHECKED_LOCKS
 {
 	while (!enter())
 		port_yield();
-	for (struct vm_zone **at = &all.first; *at != NULL;
-	     at = &(*at)->znext) {
-		if (*at == z) {
-			*at = z->znext;
+	for (struct vm_zone_row **at = &all.first; *at != NULL;
+	     at = &(*at)->next) {
+		if (*at == row) {
+			*at = row->next;
 			break;
 		}
 	}
@@ -69,19 +80,23 @@ vm_zone_unlist(struct vm_zone *z) UMA_UNCHECKED_LOCKS
 
 /* Waits for nothing: all counters are atomic. */
 static void
-read_numbers(const struct vm_zone *z, struct uma_vm_zone_stats *out)
+read_numbers(const struct vm_zone_row *row, struct uma_vm_zone_stats *out)
 {
-	uint64_t total = z->zbootcount;
+	uint64_t total = row->boot_count;
+	/* acquire, pairs with the release in complete(). */
+	struct uma_zone *zone =
+	    atomic_load_explicit(&row->zone, memory_order_acquire);
 	uint64_t frees;
 	struct zone_reading r;
 
 	/* relaxed: statistics.  Frees first, or used could be below 0. */
-	frees = __atomic_load_n(&z->zbootfrees, __ATOMIC_RELAXED);
-	out->requests = __atomic_load_n(&z->zbootallocs, __ATOMIC_RELAXED);
+	frees = atomic_load_explicit(&row->boot_frees, memory_order_relaxed);
+	out->requests =
+	    atomic_load_explicit(&row->boot_allocs, memory_order_relaxed);
 	out->used = out->requests - frees;
-	if (vm_zone_state(z) != VM_ZONE_BOOT) {
-		zone_read(z->zzone, &r);
-		total += tally_get(&z->zzone->keg.items);
+	if (zone != NULL) {
+		zone_read(zone, &r);
+		total += tally_get(&zone->keg.items);
 		out->requests += r.allocs;
 		out->used += r.allocs > r.frees ? r.allocs - r.frees : 0;
 	}
@@ -93,7 +108,7 @@ void
 uma_vm_zone_stats(vm_zone_t z, struct uma_vm_zone_stats *out)
 {
 	vm_zone_check(z, "uma_vm_zone_stats");
-	read_numbers(z, out);
+	read_numbers(z->zrow, out);
 }
 
 /*
@@ -126,20 +141,23 @@ static bool
 make_row(struct text *t, uint32_t *number) UMA_UNCHECKED_LOCKS
 {
 	struct uma_vm_zone_stats s;
-	struct vm_zone *z;
+	struct vm_zone_row *row;
+	int max;
 
 	if (!enter())
 		return false;
-	for (z = all.first; z != NULL && z->znumber >= *number; z = z->znext)
+	for (row = all.first; row != NULL && row->number >= *number;
+	     row = row->next)
 		;
-	if (z != NULL) {
-		*number = z->znumber;
-		read_numbers(z, &s);
-		put_name(t, z->zname);
-		text_num(t, (uint64_t)z->zsize, 6);
+	if (row != NULL) {
+		*number = row->number;
+		read_numbers(row, &s);
+		/* relaxed: a number stands for itself. */
+		max = atomic_load_explicit(&row->max, memory_order_relaxed);
+		put_name(t, row->name);
+		text_num(t, (uint64_t)row->size, 6);
 		text_put(t, ", ");
-		text_num(t,
-		    (uint64_t)__atomic_load_n(&z->zmax, __ATOMIC_RELAXED), 8);
+		text_num(t, (uint64_t)max, 8);
 		text_put(t, ", ");
 		text_num(t, s.used, 6);
 		text_put(t, ", ");
@@ -149,7 +167,7 @@ make_row(struct text *t, uint32_t *number) UMA_UNCHECKED_LOCKS
 		text_put(t, "\n");
 	}
 	leave();
-	return z != NULL;
+	return row != NULL;
 }
 
 /* See uma/vm_zone.h. */

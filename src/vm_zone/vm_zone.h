@@ -29,6 +29,10 @@
  *
  * PLAIN alone is what the hit serves: the other states take the longer way.
  *
+ * Each zone has a row, which holds all that the table tells.  It is the
+ * library's: a structure in a shared object goes without a word when the
+ * object is closed, and then nothing must lead there.
+ *
  * What holds.
  *   1. zbootlinks[i] is OUT while boot item i is in a user's hand; else it is
  *      the index of the next free one plus 1, or 0.  The head is {tag:32,
@@ -50,6 +54,7 @@
 #include <uma/vm_zone.h>
 
 #include "base/base.h"
+#include "keg/keg.h"
 
 #define VM_ZONE_PLAIN UINT32_C(0x764d7a50)
 #define VM_ZONE_SHORT UINT32_C(0x764d7a53)
@@ -61,6 +66,21 @@
 _Static_assert(
     sizeof(((struct vm_zone *)0)->zhand) == VM_ZONE_HAND * sizeof(void *),
     "as in uma/vm_zone.h");
+
+/* In the table of all zones. */
+struct vm_zone_row {
+	struct vm_zone_row *next;
+	uint32_t number; /* counts up: later zones have higher ones */
+	bool own;        /* zinit() made the structure */
+	int size;
+	_Atomic int max;
+	_Atomic(struct uma_zone *) zone; /* NULL: boot items alone */
+	uint32_t boot_count;
+	_Atomic uint64_t boot_allocs;
+	_Atomic uint64_t boot_frees;
+	struct keg_range boot; /* so that a crime with such an item names it */
+	char name[64];
+};
 
 /* acquire, pairs with vm_zone_set_state(): what zinitna() filled in. */
 UMA_FAST uint32_t
@@ -96,7 +116,10 @@ unsigned vm_zone_hand_items(const struct vm_zone *z);
 
 /* bootitem.c: the caller's items. */
 
-/* Make all of them free.  False without memory for the links. */
+/*
+ * Give the zone a row and links, and make all items free.  False without
+ * memory for that.
+ */
 UMA_NODISCARD bool vm_zone_boot_start(
     struct vm_zone *z, void *items, uint32_t count);
 /* One of them, or NULL. */
@@ -104,8 +127,12 @@ void *vm_zone_boot_take(struct vm_zone *z);
 /* Give it back.  False: it is no boot item of this zone; dies of a crime. */
 UMA_NODISCARD bool vm_zone_boot_give(struct vm_zone *z, void *item);
 
-/* listing.c: the list of all. */
-void vm_zone_list(struct vm_zone *z);
-void vm_zone_unlist(struct vm_zone *z);
+/* listing.c: the table of all. */
+
+/* Fill in what is known from the start. */
+void vm_zone_row_start(
+    struct vm_zone_row *row, const char *name, int size, int max);
+void vm_zone_list(struct vm_zone_row *row);
+void vm_zone_unlist(struct vm_zone_row *row);
 
 #endif /* VM_ZONE_VM_ZONE_H */

@@ -184,6 +184,25 @@ TEST(very_many_items)
 	CHECK(is_boot(zalloc(&zone)));
 }
 
+/* More than there are rows set aside for early ones. */
+TEST(very_many_zones)
+{
+	enum { ZONES = 200 };
+	static struct vm_zone zones[ZONES];
+	static long each[ZONES];
+
+	for (int i = 0; i < ZONES; i++)
+		zbootinit(&zones[i], "each", sizeof(long), &each[i], 1);
+	for (int i = 0; i < ZONES; i++) {
+		CHECK(zalloc(&zones[i]) == &each[i]);
+		CHECK(zalloc(&zones[i]) == NULL);
+	}
+	start();
+	DIES(zfree(&zone, &each[ZONES - 1]),
+	    "uma: zfree: item of a boot zone: ptr %p zone \"boot\"",
+	    (void *)&each[ZONES - 1]);
+}
+
 /* Before everything else: then the library is started by hand. */
 TEST(before_the_library_starts)
 {

@@ -4,6 +4,7 @@
  */
 #include "zone/common.h"
 
+#include <sys/mman.h>
 #include <uma/vm_zone.h>
 
 #define HEAD "\nITEM            SIZE     LIMIT     USED    FREE  REQUESTS\n"
@@ -98,6 +99,46 @@ TEST(names)
 		 "trailing:         32,        0,      0,      0,        0\n"
 		 "a b:              32,        0,      0,      0,        0\n"
 		 " :                32,        0,      0,      0,        0\n");
+	zdestroy(z);
+}
+
+/*
+ * A structure in a shared object that is closed goes without a word.  What is
+ * listed is what was known then; a crime with a boot item still names it.
+ */
+TEST(structures_that_are_gone)
+{
+	struct gone {
+		struct vm_zone own;
+		struct vm_zone boot;
+		struct vm_zone both;
+		char name[16];
+		char items[2][5][96];
+	} *g = mmap(NULL, sizeof *g, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *item = g->items[0][1];
+	vm_zone_t z;
+
+	REQUIRE(g != MAP_FAILED);
+	memcpy(g->name, "PASSED ON", 10);
+	REQUIRE(zinitna(&g->own, NULL, g->name, 96, 20, ZONE_INTERRUPT, 0));
+	zbootinit(&g->boot, g->name, 96, g->items[0], 5);
+	zbootinit(&g->both, g->name, 96, g->items[1], 5);
+	REQUIRE(zinitna(&g->both, NULL, NULL, 0, 30, ZONE_INTERRUPT, 0));
+	CHECK(zalloc(&g->own) != NULL && zalloc(&g->both) != NULL);
+	zfree(&g->boot, zalloc(&g->boot));
+	REQUIRE(munmap(g, sizeof *g) == 0);
+	z = zinit("later", 32, 0, 0, 0);
+	check_print(
+	    HEAD "\n"
+		 "later:            32,        0,      0,      0,        0\n"
+		 "PASSED ON:        96,       35,      1,      4,        1\n"
+		 "PASSED ON:        96,        5,      0,      5,        1\n"
+		 "PASSED ON:        96,       20,      1,     19,        1\n");
+	DIES(zfree(z, item),
+	    "uma: zfree: item of a boot zone: "
+	    "ptr %p zone \"later\"",
+	    (void *)item);
 	zdestroy(z);
 }
 
