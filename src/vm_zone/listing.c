@@ -59,6 +59,8 @@ vm_zone_list(struct vm_zone_row *row) UMA_UNCHECKED_LOCKS
 		port_yield();
 	row->number = ++all.numbers;
 	row->next = all.first;
+	if (row->next != NULL)
+		row->next->prev = row;
 	all.first = row;
 	leave();
 }
@@ -68,13 +70,12 @@ vm_zone_unlist(struct vm_zone_row *row) UMA_UNCHECKED_LOCKS
 {
 	while (!enter())
 		port_yield();
-	for (struct vm_zone_row **at = &all.first; *at != NULL;
-	     at = &(*at)->next) {
-		if (*at == row) {
-			*at = row->next;
-			break;
-		}
-	}
+	if (row->prev != NULL)
+		row->prev->next = row->next;
+	else
+		all.first = row->next;
+	if (row->next != NULL)
+		row->next->prev = row->prev;
 	leave();
 }
 

@@ -69,7 +69,8 @@ _Static_assert(
 
 /* In the table of all zones. */
 struct vm_zone_row {
-	struct vm_zone_row *next;
+	struct vm_zone_row *next; /* the one before it in time */
+	struct vm_zone_row *prev;
 	uint32_t number; /* counts up: later zones have higher ones */
 	bool own;        /* zinit() made the structure */
 	int size;

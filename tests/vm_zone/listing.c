@@ -80,6 +80,32 @@ TEST(boot_zones)
 		 "PV ENTRY:         96,     1007,      1,      6,        2\n");
 }
 
+/* The first, the last and one between leave; another comes. */
+TEST(zones_leave_in_any_order)
+{
+	static const char *const names[] = { "a", "b", "c", "d", "e" };
+	vm_zone_t z[5];
+
+	for (int i = 0; i < 5; i++)
+		z[i] = zinit(names[i], 32, 0, 0, 0);
+	zdestroy(z[2]);
+	zdestroy(z[4]);
+	zdestroy(z[0]);
+	check_print(
+	    HEAD "\n"
+		 "d:                32,        0,      0,      0,        0\n"
+		 "b:                32,        0,      0,      0,        0\n");
+	z[0] = zinit("f", 32, 0, 0, 0);
+	zdestroy(z[3]);
+	check_print(
+	    HEAD "\n"
+		 "f:                32,        0,      0,      0,        0\n"
+		 "b:                32,        0,      0,      0,        0\n");
+	zdestroy(z[1]);
+	zdestroy(z[0]);
+	check_print(HEAD);
+}
+
 /* Names are cut at twelve; the colon follows their last letter. */
 TEST(names)
 {
