@@ -14,7 +14,9 @@
 
 #include "tool.h"
 
-#define SCRIPT_DEPTH 4 /* as deep as the kernel follows #! lines */
+/* As deep as the kernel follows #! lines, and its bound for the headers. */
+#define SCRIPT_DEPTH 4
+#define HEADERS_MAX  ((size_t)65536)
 
 /* Class and machine sit at the same place in both sizes of ELF file. */
 struct head {
@@ -72,7 +74,10 @@ interpreter(int fd)
 
 /* ---- programs ---- */
 
-/* Whether any program header is PT_INTERP: the loader has a part in it. */
+/*
+ * Whether any program header is PT_INTERP: the loader has a part in it.  What
+ * the kernel does not run anyway may be said to have one.
+ */
 static bool
 has_loader(int fd, bool is_64)
 {
@@ -80,6 +85,7 @@ has_loader(int fd, bool is_64)
 	Elf32_Ehdr h32;
 	uint64_t offset;
 	size_t count, stride;
+	bool good;
 
 	if (is_64) {
 		if (pread(fd, &h64, sizeof h64, 0) != sizeof h64)
@@ -87,13 +93,17 @@ has_loader(int fd, bool is_64)
 		offset = h64.e_phoff;
 		count = h64.e_phnum;
 		stride = h64.e_phentsize;
+		good = stride == sizeof(Elf64_Phdr);
 	} else {
 		if (pread(fd, &h32, sizeof h32, 0) != sizeof h32)
 			return true;
 		offset = h32.e_phoff;
 		count = h32.e_phnum;
 		stride = h32.e_phentsize;
+		good = stride == sizeof(Elf32_Phdr);
 	}
+	if (!good || count * stride > HEADERS_MAX)
+		return true;
 	for (size_t i = 0; i < count; i++) {
 		uint32_t type; /* the first field of both kinds */
 
@@ -127,10 +137,21 @@ privilege(const char *path, int fd)
 	return NULL;
 }
 
+/* Opening anything but a file may wait for ever, or do something. */
+static int
+open_file(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+		return -1;
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
 static bool
 read_head(const char *path, struct head *head)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open_file(path);
 	bool ok;
 
 	if (fd < 0)
@@ -185,7 +206,7 @@ elf_warn(const char *path, const char *library)
 	char *program = must(strdup(path));
 
 	for (int depth = 0; program != NULL; depth++) {
-		int fd = open(program, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		int fd = open_file(program);
 		char *next;
 
 		/* One that may be run but not read is left in peace. */

@@ -26,6 +26,9 @@ say(const char *format, va_list arguments)
 	char line[1024];
 
 	vsnprintf(line, sizeof line, format, arguments);
+	for (char *c = line; *c != '\0'; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
 	fprintf(stderr, "uma: %s\n", line);
 }
 

@@ -5,13 +5,22 @@
  * The library's side, and the form of a record, is in src/libc/exit.c.
  * Keys that are not known here are left out, so an older tool reads the
  * records of a newer library.
+ *
+ * Any process of the command can write to the file whatever it likes, now and
+ * while it is read.  So no line, no number of zones and no length is believed:
+ * what is kept is bounded, and so is what is read.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tool.h"
+
+#define LINE_BYTES 1024             /* as the library's */
+#define FILE_MAX   ((off_t)1 << 30) /* of 100,000 processes, or so */
 
 /* Where each key of a zone's line goes. */
 static const struct {
@@ -55,6 +64,16 @@ next_pair(char **rest, const char **key, uint64_t *value)
 	return errno == 0 && end != number && *end == '\0';
 }
 
+/* See tool.h. */
+char *
+clean_name(char *name)
+{
+	for (char *c = name; *c != '\0'; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	return name;
+}
+
 static bool
 parse_zone(char *line, struct zone *zone)
 {
@@ -70,7 +89,7 @@ parse_zone(char *line, struct zone *zone)
 		}
 	}
 	/* What follows "name", blanks and all. */
-	zone->name = line;
+	zone->name = line == NULL ? NULL : clean_name(line);
 	return line != NULL && *line != '\0';
 }
 
@@ -103,6 +122,8 @@ find_zone(struct tally *tally, const struct zone *like)
 		    strcmp(zone->name, like->name) == 0)
 			return zone;
 	}
+	if (tally->zone_count == RECORD_ROWS_MAX)
+		return &tally->zones[RECORD_ROWS_MAX - 1];
 	if (tally->zone_count == tally->zone_max) {
 		tally->zone_max = tally->zone_max * 2 + 64;
 		tally->zones = must(
@@ -110,6 +131,10 @@ find_zone(struct tally *tally, const struct zone *like)
 	}
 	zone = &tally->zones[tally->zone_count++];
 	memset(zone, 0, sizeof *zone);
+	if (tally->zone_count == RECORD_ROWS_MAX) {
+		zone->name = must(strdup(RECORD_OTHERS));
+		return zone;
+	}
 	zone->name = must(strdup(like->name));
 	zone->size = like->size;
 	return zone;
@@ -156,41 +181,75 @@ record_drop(struct tally *tally)
 	memset(tally, 0, sizeof *tally);
 }
 
+/* ---- the file ---- */
+
+struct reader {
+	FILE *file;
+	off_t left; /* of what was there when the reading began */
+	char line[LINE_BYTES];
+};
+
+/* The next line without its end, and without what is too long; or false. */
+static bool
+next_line(struct reader *r)
+{
+	size_t length = 0;
+	int c = EOF;
+
+	while (r->left > 0 && (c = getc_unlocked(r->file)) != EOF) {
+		r->left--;
+		if (c == '\n')
+			break;
+		if (length < sizeof r->line - 1)
+			r->line[length++] = (char)c;
+	}
+	r->line[length] = '\0';
+	return c != EOF;
+}
+
+static void
+read_line(char *line, struct tally *record, struct tally *tally)
+{
+	struct zone zone;
+
+	if (strncmp(line, "uma-report 1 ", 13) == 0) {
+		record_drop(record);
+	} else if (strncmp(line, "zone ", 5) == 0) {
+		if (parse_zone(line + 5, &zone))
+			add_zone(record, &zone);
+	} else if (strncmp(line, "type ", 5) == 0) {
+		types_read(line + 5, record);
+	} else if (strncmp(line, "total ", 6) == 0) {
+		parse_total(line + 6, record);
+	} else if (strcmp(line, "end") == 0) {
+		add_record(tally, record);
+		record_drop(record);
+	}
+}
+
 /*
  * A record counts when its `end` is there; one that a full disk cut short
  * is forgotten when the next begins.
  */
 void
-record_read(const char *path, struct tally *tally)
+record_read(int fd, struct tally *tally)
 {
 	struct tally record = { 0 };
-	FILE *file = fopen(path, "re");
-	char *line = NULL;
-	size_t line_max = 0;
-	ssize_t length;
+	struct reader r = { .file = NULL };
+	struct stat st;
+	int copy = dup(fd);
 
-	if (file == NULL)
-		fail(EXIT_OWN, "%s: %s", path, strerror(errno));
-	while ((length = getline(&line, &line_max, file)) > 0) {
-		struct zone zone;
-
-		if (line[length - 1] == '\n')
-			line[length - 1] = '\0';
-		if (strncmp(line, "uma-report 1 ", 13) == 0) {
-			record_drop(&record);
-		} else if (strncmp(line, "zone ", 5) == 0) {
-			if (parse_zone(line + 5, &zone))
-				add_zone(&record, &zone);
-		} else if (strncmp(line, "type ", 5) == 0) {
-			types_read(line + 5, &record);
-		} else if (strncmp(line, "total ", 6) == 0) {
-			parse_total(line + 6, &record);
-		} else if (strcmp(line, "end") == 0) {
-			add_record(tally, &record);
-			record_drop(&record);
-		}
+	if (copy < 0 || fstat(copy, &st) != 0 || lseek(copy, 0, SEEK_SET) != 0)
+		fail(EXIT_OWN, "records: %s", strerror(errno));
+	r.file = must(fdopen(copy, "r"));
+	r.left = st.st_size;
+	if (r.left > FILE_MAX) {
+		complain("warning: the records are too long:"
+			 " only the first GiB is counted");
+		r.left = FILE_MAX;
 	}
+	while (next_line(&r))
+		read_line(r.line, &record, tally);
 	record_drop(&record);
-	free(line);
-	fclose(file);
+	fclose(r.file);
 }

@@ -23,8 +23,12 @@ struct plan {
 	int stats_fd; /* or -1 */
 };
 
-/* The file that processes report to, removed on every way out. */
+/*
+ * The file that processes report to, removed on every way out.  It is read by
+ * its descriptor: by then the name may be another's.
+ */
 static char *records;
+static int records_fd = -1;
 
 static void
 drop_records(void)
@@ -46,17 +50,15 @@ make_records(void)
 {
 	const char *directory = getenv("TMPDIR");
 	char *path = NULL;
-	int fd;
 
 	if (directory == NULL || directory[0] != '/' ||
 	    strchr(directory, ',') != NULL)
 		directory = "/tmp";
 	if (asprintf(&path, "%s/uma-run.XXXXXX", directory) < 0)
 		path = NULL;
-	fd = mkostemp(must(path), O_CLOEXEC);
-	if (fd < 0)
+	records_fd = mkostemp(must(path), O_CLOEXEC);
+	if (records_fd < 0)
 		fail(EXIT_OWN, "run: %s: %s", path, strerror(errno));
-	close(fd);
 	records = path;
 	if (atexit(drop_records) != 0)
 		fail(EXIT_OWN, "out of memory");
@@ -149,7 +151,7 @@ run_once(const struct plan *plan, bool is_uma, bool is_quiet,
 
 	child_run(&job, outcome);
 	if (is_uma && tally != NULL)
-		record_read(records, tally);
+		record_read(records_fd, tally);
 	free(uma_options);
 }
 

@@ -166,9 +166,16 @@ struct tally {
 	uint64_t large_frees;
 };
 
-/* Add every complete record of the file. */
-void record_read(const char *path, struct tally *tally);
+/* Zones of a tally, and types; what more there are is summed in the last. */
+#define RECORD_ROWS_MAX 4096
+#define RECORD_OTHERS   "(others)"
+
+/* Add every complete record of the file, from its start. */
+void record_read(int fd, struct tally *tally);
 void record_drop(struct tally *tally);
+
+/* A name with `?` for what no terminal should get; the same string. */
+char *clean_name(char *name);
 
 /* The next "KEY VALUE" of a line; false at its end or at what is none. */
 bool next_pair(char **rest, const char **key, uint64_t *value);

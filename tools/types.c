@@ -69,6 +69,7 @@ parse_type(char *line, struct type *type)
 	if (type->name == NULL)
 		return false;
 	type->name[-(ptrdiff_t)strlen(" name ")] = '\0';
+	clean_name(type->name);
 	sizes = behind(line, " sizes ");
 	if (sizes != NULL) {
 		parse_sizes(sizes, type);
@@ -96,6 +97,8 @@ find_type(struct tally *tally, const char *name)
 		if (strcmp(tally->types[i].name, name) == 0)
 			return &tally->types[i];
 	}
+	if (tally->type_count == RECORD_ROWS_MAX)
+		return &tally->types[RECORD_ROWS_MAX - 1];
 	if (tally->type_count == tally->type_max) {
 		tally->type_max = tally->type_max * 2 + 16;
 		tally->types = must(
@@ -103,6 +106,8 @@ find_type(struct tally *tally, const char *name)
 	}
 	type = &tally->types[tally->type_count++];
 	memset(type, 0, sizeof *type);
+	if (tally->type_count == RECORD_ROWS_MAX)
+		name = RECORD_OTHERS;
 	type->name = must(strdup(name));
 	return type;
 }
