@@ -61,6 +61,13 @@ bench-scale: build
 soak: build
 	@meson test -C $(BUILD) --suite soak --print-errorlogs
 
+# A minute for each target, or FUZZ_SECONDS.
+fuzz:
+	@scripts/fuzz
+
+mutants:
+	@scripts/mutants
+
 # DESTDIR is honoured.
 install: meson-here
 	@$(call configure,-Dprefix=$(abspath $(PREFIX)) -Dlibdir=lib)
@@ -87,6 +94,8 @@ help:
 	@echo "make bench               measure"
 	@echo "make bench-scale         plot how cost grows"
 	@echo "make soak                test for hours"
+	@echo "make fuzz                invent inputs, a minute for each target"
+	@echo "make mutants             plant defects that tests must notice"
 	@echo "make install PREFIX=DIR  install into DIR ($(PREFIX))"
 	@echo "make format              put the source into its shape"
 	@echo "make clean               remove $(BUILD)/"

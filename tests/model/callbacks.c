@@ -10,7 +10,7 @@
 #define FREE_STAMP (UINT64_C(1) << 62)
 #define CTOR_STAMP (UINT64_C(1) << 61)
 
-enum { LEDGER_SLOTS = 1 << 18 };
+enum { LEDGER_BITS = 20, LEDGER_SLOTS = 1 << LEDGER_BITS };
 enum place { OUT, CACHED, USED };
 
 static struct ledger {
@@ -42,7 +42,8 @@ static void
 move(int zone, const void *item, enum place from, enum place to)
 {
 	static const char *const names[] = { "out", "cached", "used" };
-	size_t i = ((uintptr_t)item >> 3) * 0x9e3779b97f4a7c15u >> 46;
+	size_t i =
+	    ((uintptr_t)item >> 3) * 0x9e3779b97f4a7c15u >> (64 - LEDGER_BITS);
 	struct ledger *l;
 
 	if (!callbacks_follow(&play_zones[zone]))
@@ -79,6 +80,16 @@ check_arg(int zone, const void *arg, const char *callback)
 {
 	if (arg != play_call.arg)
 		play_fail("zone %d: %s got a wrong arg", zone, callback);
+}
+
+/* For another sequence: all are out now, and need not be known for ever. */
+void
+callbacks_forget(void)
+{
+	if (ledger_count < LEDGER_SLOTS / 4)
+		return;
+	memset(ledger, 0, sizeof ledger);
+	ledger_count = 0;
 }
 
 /* ---- what a free item holds ---- */

@@ -36,10 +36,11 @@ play_fail(const char *format, ...)
 	vsnprintf(why, sizeof why, format, args);
 	va_end(args);
 	memcpy(play_report->why, why, sizeof why);
-	if (play_report == &own_report)
-		dprintf(STDERR_FILENO, "step %u: %s\n",
-		    atomic_load(&play_report->step), why);
-	_exit(1);
+	if (play_report != &own_report)
+		_exit(1);
+	dprintf(STDERR_FILENO, "step %u: %s\n", atomic_load(&play_report->step),
+	    why);
+	abort();
 }
 
 /* ---- making zones ---- */
@@ -467,4 +468,7 @@ play_end(void)
 	for (unsigned i = 0; i < PLAY_ZONES; i++)
 		destroy(i);
 	numbers_check_all();
+	supplier_forget();
+	callbacks_forget();
+	atomic_store(&play_report->step, 0);
 }

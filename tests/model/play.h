@@ -9,8 +9,9 @@
  * shorten one that fails.
  *
  * The reference knows what every item must hold, which addresses are taken,
- * and what each counter must read.  The first difference ends the process
- * with status 1 and one line.  One thread only.
+ * and what each counter must read.  The first difference ends the process:
+ * with status 1 if somebody watches, else with one line and by abort().  One
+ * thread only.
  */
 #ifndef TESTS_MODEL_PLAY_H
 #define TESTS_MODEL_PLAY_H
@@ -81,7 +82,7 @@ struct play_report {
 extern struct play_report *play_report;
 
 void play_step(const struct step *step);
-/* Give everything back and check that nothing is left. */
+/* Give everything back and check that nothing is left; then all is new. */
 void play_end(void);
 
 /* Play steps written out: DO(.act = FREE, .item = 3); */

@@ -78,12 +78,14 @@ bool callbacks_follow(const struct play_zone *z);
 bool callbacks_free_state_known(const struct play_zone *z);
 void callbacks_put_free_state(int zone, void *item);
 void callbacks_check_free_state(int zone, const void *item, bool zeroed);
+void callbacks_forget(void);
 
 /* supplier.c */
 void *supplier_take(int zone, int size, uint8_t *pflag);
 void supplier_give(int zone, void *memory, int size, uint8_t pflag);
 bool supplier_is_full(void);
 void supplier_check_gone(int zone);
+void supplier_forget(void);
 
 /* numbers.c */
 void numbers_start(void);

@@ -122,3 +122,11 @@ supplier_check_gone(int zone)
 		runs[i].zone = BLOCK;
 	}
 }
+
+/* For another sequence: nobody has anything of it any more. */
+void
+supplier_forget(void)
+{
+	run_count = 0;
+	pool_used = 0;
+}

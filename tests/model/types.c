@@ -311,5 +311,6 @@ types_end(void)
 		check_type(t);
 		uma_malloc_uninit(&types[t]);
 		typed[t].known = false;
+		typed[t].allocs = typed[t].frees = 0;
 	}
 }
