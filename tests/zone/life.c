@@ -56,6 +56,46 @@ TEST(pairs)
 	ledger_check_gone();
 }
 
+static long ctor_calls;
+static long dtor_calls;
+
+static void
+count_ctor(void *item, int size, void *arg)
+{
+	(void)item;
+	(void)size;
+	(void)arg;
+	ctor_calls++;
+}
+
+static void
+count_dtor(void *item, int size, void *arg)
+{
+	(void)item;
+	(void)size;
+	(void)arg;
+	dtor_calls++;
+}
+
+/* One of the two is enough to go the longer way, hit or not. */
+TEST(one_callback_alone)
+{
+	uma_zone_t made =
+	    uma_zcreate("made", 64, count_ctor, NULL, NULL, NULL, 0, 0);
+	uma_zone_t ended =
+	    uma_zcreate("ended", 64, NULL, count_dtor, NULL, NULL, 0, 0);
+
+	REQUIRE(made != NULL && ended != NULL);
+	for (int i = 0; i < COUNT; i++) {
+		uma_zfree(made, uma_zalloc(made, M_WAITOK));
+		uma_zfree(ended, uma_zalloc(ended, M_WAITOK));
+	}
+	CHECK_EQ(ctor_calls, COUNT);
+	CHECK_EQ(dtor_calls, COUNT);
+	zone_end(made);
+	zone_end(ended);
+}
+
 TEST(reclaim_leaves_items_in_hands_alone)
 {
 	uma_zone_t zone = ledger_zone("some", 100, 0);

@@ -93,6 +93,9 @@ TEST(free_bits_are_taken_lowest_first_and_given_back_once)
 	atomic_fetch_or(slab_late_bits(&header.s, &l), UINT64_C(2));
 	slab_merge(&header.s, &l, &twice);
 	CHECK(twice == memory + 512);
+	/* The search begins at what came late. */
+	CHECK_EQ(slab_take(&header.s, &l, true, false, items, 100), 2);
+	CHECK(items[0] == memory + 512 && items[1] == memory + 1024);
 	CHECK_EQ(slab_index(&header.s, &l, memory + 512), 1);
 	CHECK_EQ(slab_index(&header.s, &l, memory + 513), l.items);
 	CHECK_EQ(slab_index(&header.s, &l, memory + GRANULE), l.items);

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * refused_test.c - what is undone when something is refused
+ *
+ * The refusals that others bring about by a signal at the right moment, by
+ * another thread or by a full machine are made by hand here: the test enters
+ * the gate and calls the library as a handler would that interrupted it
+ * there, counts what another thread would count, or says no in the system's
+ * place.
+ */
+#include "harness.h"
+
+#include <pthread.h>
+#include <uma/stats.h>
+#include <uma/uma.h>
+
+#include "heap/heap.h"
+#include "lock/lock.h"
+#include "pagemap/pagemap.h"
+#include "port/port.h"
+#include "zone/zone.h"
+
+enum { ITEM = 512, ITEMS = 40 };
+
+/* ---- the system says no ---- */
+
+void *__real_port_map(size_t bytes, size_t align);
+void *__wrap_port_map(size_t bytes, size_t align);
+bool __real_port_populate(void *addr, size_t bytes);
+bool __wrap_port_populate(void *addr, size_t bytes);
+
+static bool no_map;
+static bool no_populate;
+static void *refused; /* what was not populated */
+
+void *
+__wrap_port_map(size_t bytes, size_t align)
+{
+	return no_map ? NULL : __real_port_map(bytes, align);
+}
+
+bool
+__wrap_port_populate(void *addr, size_t bytes)
+{
+	if (!no_populate)
+		return __real_port_populate(addr, bytes);
+	refused = addr;
+	return false;
+}
+
+/* ---- a zone that counts ---- */
+
+static long inits;
+static long finis;
+
+static void
+on_init(void *mem, int size)
+{
+	/* An item that saw init and no fini says so. */
+	CHECK(*(void **)mem != mem);
+	*(void **)mem = mem;
+	memset((char *)mem + sizeof(void *), 0, (size_t)size - sizeof(void *));
+	inits++;
+}
+
+static void
+on_fini(void *mem, int size)
+{
+	(void)size;
+	CHECK(*(void **)mem == mem);
+	*(void **)mem = NULL;
+	finis++;
+}
+
+static uma_zone_t
+make(uma_init init, uma_fini fini)
+{
+	uma_zone_t zone =
+	    uma_zcreate("refused", ITEM, NULL, NULL, init, fini, 63, 0);
+
+	REQUIRE(zone != NULL);
+	return zone;
+}
+
+/* As in a handler that interrupted its thread inside. */
+static void *
+take_refused(uma_zone_t zone)
+{
+	void *item;
+
+	REQUIRE(gate_enter());
+	item = uma_zalloc(zone, M_NOWAIT);
+	gate_leave();
+	return item;
+}
+
+static void
+check_used(uma_zone_t zone, uint64_t used)
+{
+	struct uma_zone_stats s;
+
+	uma_zone_stats(zone, &s);
+	CHECK_EQ(s.used_items, used);
+	CHECK_EQ(s.used_items + s.free_items, tally_get(&zone->keg.items));
+}
+
+/* ---- the emergency source ---- */
+
+TEST(claimed_items_see_init_once)
+{
+	uma_zone_t zone = make(on_init, on_fini);
+	struct uma_stats all;
+	void *items[ITEMS];
+
+	for (int i = 0; i < ITEMS; i++) {
+		items[i] =
+		    i < 5 ? take_refused(zone) : uma_zalloc(zone, M_NOWAIT);
+		REQUIRE(items[i] != NULL);
+		CHECK(*(void **)items[i] == items[i]);
+		for (int k = 0; k < i; k++)
+			CHECK(items[k] != items[i]);
+	}
+	uma_stats(&all);
+	CHECK(all.emergencies >= 5);
+	for (int i = 0; i < ITEMS; i++)
+		uma_zfree(zone, items[i]);
+	check_used(zone, 0);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+	CHECK_EQ(inits, finis);
+}
+
+/* More than a slab of them: one that is used up is not forgotten. */
+TEST(slabs_of_claimed_items_come_back)
+{
+	enum { MANY = 300 };
+	uma_zone_t zone = make(NULL, NULL);
+	static void *items[MANY];
+
+	for (int i = 0; i < MANY; i++) {
+		items[i] = take_refused(zone);
+		REQUIRE(items[i] != NULL);
+	}
+	uma_zfree(zone, uma_zalloc(zone, M_NOWAIT));
+	check_used(zone, MANY);
+	for (int i = 0; i < MANY; i++)
+		uma_zfree(zone, items[i]);
+	uma_reclaim();
+	check_used(zone, 0);
+	CHECK_EQ(tally_get(&zone->keg.items), 0);
+	CHECK_EQ(tally_get(&zone->keg.making), 0);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+}
+
+TEST(late_frees_are_taken_in)
+{
+	uma_zone_t zone = make(NULL, NULL);
+	void *items[ITEMS];
+
+	/* Twice, as a slab is listed anew each time. */
+	for (int round = 0; round < 2; round++) {
+		uma_reclaim();
+		for (int i = 0; i < ITEMS; i++)
+			items[i] = uma_zalloc(zone, M_NOWAIT);
+		uma_reclaim();
+		for (int i = 0; i < ITEMS; i++) {
+			REQUIRE(gate_enter());
+			keg_give_late(&zone->keg, items[i]);
+			gate_leave();
+		}
+		CHECK_EQ(keg_out(&zone->keg), 0);
+		uma_reclaim();
+		CHECK_EQ(tally_get(&zone->keg.free_items),
+		    tally_get(&zone->keg.items));
+		CHECK_EQ(tally_get(&zone->keg.items), 0);
+	}
+}
+
+/* ---- what others count ---- */
+
+TEST(slabs_on_their_way_in_count_against_the_limit)
+{
+	uma_zone_t zone = make(NULL, NULL);
+	size_t limit = zone->keg.layout.items;
+
+	REQUIRE(uma_zone_set_obj(zone, NULL, (int)limit) == 1);
+	tally_add(&zone->keg.making, limit);
+	CHECK(uma_zalloc(zone, M_NOWAIT) == NULL);
+	tally_add(&zone->keg.making, -limit);
+	CHECK(uma_zalloc(zone, M_NOWAIT) != NULL);
+}
+
+TEST(filling_ends_at_the_limit)
+{
+	uma_zone_t zone = make(NULL, NULL);
+
+	REQUIRE(uma_zone_set_obj(zone, NULL, ITEMS) == 1);
+	uma_prealloc(zone, 10 * ITEMS);
+	CHECK_EQ(tally_get(&zone->keg.items), ITEMS);
+}
+
+static void *
+supply_nothing(uma_zone_t zone, int size, uint8_t *pflag, int wait)
+{
+	(void)zone;
+	(void)size;
+	(void)pflag;
+	(void)wait;
+	return NULL;
+}
+
+TEST(who_makes_no_slab_keeps_no_right_to_it)
+{
+	uma_zone_t zone = make(NULL, NULL);
+
+	uma_zone_set_allocf(zone, supply_nothing);
+	CHECK(uma_zalloc(zone, M_NOWAIT) == NULL);
+	CHECK_EQ(tally_get(&zone->keg.making), 0);
+}
+
+/* Slabs in the hands of threads that the child does not have. */
+TEST(a_child_counts_no_slabs_of_others)
+{
+	uma_zone_t zone = make(NULL, NULL);
+	int status = -1;
+	pid_t child;
+
+	uma_zfree(zone, uma_zalloc(zone, M_NOWAIT));
+	tally_add(&zone->keg.making, 7);
+	tally_add(&zone->keg.leaving, 7);
+	child = fork();
+	if (child == 0) {
+		alarm(20);
+		if (tally_get(&zone->keg.making) != 0)
+			_exit(1);
+		_exit(uma_zdestroy(zone, M_NOWAIT) == 0 ? 0 : 2);
+	}
+	REQUIRE(child > 0 && waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+}
+
+static void *
+wait_for_item(void *arg)
+{
+	return uma_zalloc(arg, M_WAITOK);
+}
+
+/* A thread that waits in the parent gets nothing in the child. */
+TEST(a_child_has_no_waiters)
+{
+	uma_zone_t zone = make(NULL, NULL);
+	int status = -1;
+	pthread_t thread;
+	pid_t child;
+	void *item;
+
+	REQUIRE(uma_zone_set_obj(zone, NULL, 1) == 1);
+	item = uma_zalloc(zone, M_NOWAIT);
+	REQUIRE(item != NULL);
+	REQUIRE(pthread_create(&thread, NULL, wait_for_item, zone) == 0);
+	while (__atomic_load_n(&zone->first, __ATOMIC_ACQUIRE) == NULL)
+		usleep(1000);
+	child = fork();
+	if (child == 0) {
+		alarm(20);
+		uma_zfree(zone, item);
+		_exit(uma_zalloc(zone, M_NOWAIT) == item ? 0 : 1);
+	}
+	REQUIRE(child > 0 && waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+	uma_zfree(zone, item);
+	pthread_join(thread, NULL);
+}
+
+/* ---- memory that cannot be backed ---- */
+
+TEST(a_slab_that_cannot_be_backed_leaves_nothing)
+{
+	uma_zone_t zone = make(NULL, NULL);
+
+	no_populate = true;
+	CHECK(!keg_prealloc(&zone->keg, M_NOWAIT));
+	no_populate = false;
+	REQUIRE(refused != NULL);
+	CHECK(pagemap_find(refused) == NULL);
+	CHECK_EQ(tally_get(&zone->keg.making), 0);
+	/* The lowest memory that is free: the same again. */
+	REQUIRE(keg_prealloc(&zone->keg, M_NOWAIT));
+	CHECK(pagemap_find(refused) != NULL);
+}
+
+/* ---- large blocks, and small ones without memory ---- */
+
+TEST(a_large_block_that_is_free_is_nobodys)
+{
+	void *block = uma_heap_alloc(1 << 20, HEAP_RAW);
+
+	REQUIRE(block != NULL);
+	CHECK(pagemap_find(block) != NULL);
+	uma_heap_free(block, "free");
+	CHECK(pagemap_find(block) == NULL);
+}
+
+TEST(a_block_that_fits_stays_without_memory)
+{
+	void *block = uma_heap_alloc(30000, HEAP_RAW);
+
+	REQUIRE(block != NULL);
+	no_map = true;
+	REQUIRE(gate_enter());
+	CHECK(uma_heap_resize(block, 5000, "realloc") == block);
+	CHECK(uma_heap_resize(block, 60000, "realloc") == NULL);
+	gate_leave();
+	no_map = false;
+	uma_heap_free(block, "free");
+}
+
+TEST_MAIN
