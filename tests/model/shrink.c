@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { FOLD_ITEMS = 300 };
+enum { FOLD_ITEMS = 600 };
 
 struct shrinking {
 	struct step *steps;
@@ -89,7 +89,8 @@ static void
 fold_allocations(struct shrinking *s)
 {
 	for (unsigned i = s->count; i-- > 0 && !time_is_up(s);)
-		if (i < s->count && s->steps[i].act == ALLOC &&
+		if (i < s->count &&
+		    (s->steps[i].act == ALLOC || s->steps[i].act == FILL) &&
 		    !fold_into(s, i, true))
 			(void)fold_into(s, i, false);
 }
