@@ -42,6 +42,9 @@ struct uma_fast_zone {
 /* Stops the process unless `version` is the library's. */
 UMA_EXPORT void uma_fast_check(uint32_t version);
 
+/* Whatever the compiler thinks of its size: a call costs what a hit does. */
+#define UMA_ALWAYS_INLINE static __inline__ __attribute__((__always_inline__))
+
 /* The number behind a name, as text for the assembler. */
 #define UMA_TEXT(number)  UMA_TEXT_(number)
 #define UMA_TEXT_(number) #number
@@ -89,7 +92,7 @@ UMA_EXPORT void uma_fast_check(uint32_t version);
 /* clang-format on */
 
 /* Pop an item of this CPU's record; NULL for a miss. */
-static __inline__ void *
+UMA_ALWAYS_INLINE void *
 uma_fast_pop(uintptr_t caches, intptr_t area, intptr_t index)
 {
 	uintptr_t rec;
@@ -121,7 +124,7 @@ fail:
 }
 
 /* Push an item on this CPU's record; 0 for a miss. */
-static __inline__ int
+UMA_ALWAYS_INLINE int
 uma_fast_push(uintptr_t caches, intptr_t area, intptr_t index, void *item)
 {
 	uintptr_t rec;
@@ -154,7 +157,7 @@ fail:
 }
 
 /* The kernel may look at the descriptor later than this code is loaded. */
-static __inline__ void
+UMA_ALWAYS_INLINE void
 uma_fast_leave(intptr_t area)
 {
 	__asm__ volatile("movq $0, %%fs:8(%0)" ::"r"(area) : "memory");
@@ -202,7 +205,7 @@ uma_fast_leave(intptr_t area)
 /* clang-format on */
 
 /* Pop an item of this CPU's record; NULL for a miss. */
-static __inline__ void *
+UMA_ALWAYS_INLINE void *
 uma_fast_pop(uintptr_t caches, intptr_t area, intptr_t index)
 {
 	char *tp = (char *)__builtin_thread_pointer();
@@ -237,7 +240,7 @@ fail:
 }
 
 /* Push an item on this CPU's record; 0 for a miss. */
-static __inline__ int
+UMA_ALWAYS_INLINE int
 uma_fast_push(uintptr_t caches, intptr_t area, intptr_t index, void *item)
 {
 	char *tp = (char *)__builtin_thread_pointer();
@@ -274,7 +277,7 @@ fail:
 }
 
 /* As on x86-64. */
-static __inline__ void
+UMA_ALWAYS_INLINE void
 uma_fast_leave(intptr_t area)
 {
 	char *tp = (char *)__builtin_thread_pointer();

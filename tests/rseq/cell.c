@@ -45,6 +45,8 @@ const char *const scenario_names[SCENARIOS] = {
 	[TYPED_FREE_COUNT] = "free(9), counter",
 	[TYPED_CLASS] = "malloc(9), first of a size",
 	[TYPED_FIRST] = "malloc(9), first of a type",
+	[TYPED_LARGE] = "malloc(9), large block",
+	[TYPED_FREE_LARGE] = "free(9), large block",
 };
 
 const char *const action_names[ACTIONS] = {
@@ -95,18 +97,28 @@ is_owning(void)
 	       cell.scenario == FREE_BLOCK_MISS || cell.scenario == TYPED_FIRST;
 }
 
+/* After the heap's own counter of large blocks, the type's. */
+static bool
+is_large(void)
+{
+	return cell.scenario == TYPED_LARGE ||
+	       cell.scenario == TYPED_FREE_LARGE;
+}
+
 static bool
 is_counter(void)
 {
 	return cell.scenario == TYPED_ALLOC_COUNT ||
 	       cell.scenario == TYPED_FREE_COUNT ||
-	       cell.scenario == TYPED_CLASS || cell.scenario == TYPED_FIRST;
+	       cell.scenario == TYPED_CLASS || cell.scenario == TYPED_FIRST ||
+	       is_large();
 }
 
 bool
 cell_is_second(void)
 {
-	return cell.scenario == ALLOC_INSTALL || is_counter();
+	return cell.scenario == ALLOC_INSTALL ||
+	       cell.scenario == REALLOC_MOVE || is_counter();
 }
 
 static bool
@@ -327,7 +339,8 @@ check_child(void)
 		low = high = 1 - low;
 	if (is_counter())
 		/* Popped and not in hand yet, or pushed already. */
-		low = high = cell.scenario == TYPED_FREE_COUNT ? 0 : 1;
+		low = high =
+		    cell.scenario == TYPED_FREE_COUNT || is_large() ? 0 : 1;
 	if (is_owning()) {
 		low = 0;
 		high = 1;

@@ -47,13 +47,15 @@ enum scenario {
 	FREE_BLOCK,
 	FREE_BLOCK_MISS,
 	REALLOC_NONE,
-	REALLOC_MOVE,
+	REALLOC_MOVE, /* the push, after the counter of large blocks */
 	TYPED_ALLOC,
 	TYPED_ALLOC_COUNT, /* the counter, after the block */
 	TYPED_FREE,
 	TYPED_FREE_COUNT,
 	TYPED_CLASS, /* a type's first block of its size: counts apart */
 	TYPED_FIRST, /* a type's first block: owns the counter */
+	TYPED_LARGE, /* the counter, after the heap's */
+	TYPED_FREE_LARGE,
 	SCENARIOS,
 };
 

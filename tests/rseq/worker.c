@@ -31,7 +31,7 @@
 static void *stock[STOCK]; /* what the first thread may free */
 static void *handler_item;
 static void *helper_item;
-static void *large; /* what a block of the class was moved to */
+static void *large; /* not in the ledger: it is not of the class */
 
 extern char inject_system_call[];
 __asm__(".globl inject_system_call\n"
@@ -185,6 +185,14 @@ is_push(enum scenario s)
 	       s == TYPED_FREE || s == TYPED_FREE_COUNT;
 }
 
+/* Whether the block under test is of the type of one use. */
+static bool
+is_fresh(enum scenario s)
+{
+	return s == TYPED_CLASS || s == TYPED_FIRST || s == TYPED_LARGE ||
+	       s == TYPED_FREE_LARGE;
+}
+
 /* The zone, or the type, that this round is about. */
 static void
 make_zone(enum scenario s)
@@ -201,17 +209,19 @@ make_zone(enum scenario s)
 	} else if (!is_malloc)
 		zone = uma_zcreate("force", ITEM_BYTES, callbacks ? ctor : NULL,
 		    callbacks ? ctor : NULL, NULL, NULL, UMA_ALIGN_PTR, 0);
-	if (s == TYPED_CLASS || s == TYPED_FIRST) {
+	if (is_fresh(s)) {
 		memset(fresh, 0, sizeof fresh);
 		fresh->ks_version = UMA_MALLOC_VERSION;
 		fresh->ks_shortdesc = "fresh";
 		uma_malloc_init(fresh);
 	}
-	if (s == TYPED_CLASS)
+	if (is_fresh(s) && s != TYPED_FIRST)
 		/* So that the counters are open on this CPU. */
 		for (int i = 0; i < 2; i++)
-			uma_mfree(
-			    uma_malloc(SMALL_BYTES, fresh, M_NOWAIT), fresh);
+			uma_mfree(uma_malloc(s == TYPED_CLASS ? SMALL_BYTES
+							      : LARGE_BYTES,
+				      fresh, M_NOWAIT),
+			    fresh);
 }
 
 /* The record at rest: has an item, and room for one. */
@@ -240,12 +250,11 @@ prepare(enum scenario s)
 static void
 call_alloc(enum scenario s, void *other)
 {
-	bool is_fresh = s == TYPED_CLASS || s == TYPED_FIRST;
 	void *item = NULL;
 
 	if (is_typed)
 		item = uma_malloc(
-		    BLOCK_BYTES, is_fresh ? fresh : uma_m_temp, M_NOWAIT);
+		    BLOCK_BYTES, is_fresh(s) ? fresh : uma_m_temp, M_NOWAIT);
 	else if (vm_zone != NULL)
 		item = uma_vm_zalloc(vm_zone);
 	else if (s == ALLOC_ARG)
@@ -261,7 +270,7 @@ call_alloc(enum scenario s, void *other)
 	else
 		item = malloc(BLOCK_BYTES);
 	took(item, FIRST);
-	if (is_fresh)
+	if (is_fresh(s))
 		note_fresh(item);
 }
 
@@ -284,16 +293,16 @@ call_free(enum scenario s, void *item)
 		free(item);
 }
 
-/* A type's numbers, when `out` of its blocks are. */
+/* A type's numbers, when `out` of its blocks, all of one size, are. */
 static void
-expect_type(struct malloc_type *type, long out)
+expect_type(struct malloc_type *type, long out, uint64_t bytes)
 {
 	struct uma_malloc_stats s = { .struct_bytes = sizeof s };
 
 	uma_malloc_stats(type, &s);
 	expect((long)s.in_use == out && s.allocs - s.frees == s.in_use,
 	    "a type has lost count");
-	expect(s.in_use_bytes == s.in_use * BLOCK_BYTES &&
+	expect(s.in_use_bytes == s.in_use * bytes &&
 		   s.alloc_bytes - s.free_bytes == s.in_use_bytes,
 	    "a type has lost bytes");
 }
@@ -303,15 +312,27 @@ settle_types(enum scenario s)
 {
 	long of_fresh = held_fresh();
 
-	expect_type(uma_m_temp, held() - of_fresh);
-	if (s == TYPED_CLASS || s == TYPED_FIRST)
-		expect_type(fresh, of_fresh);
+	expect_type(uma_m_temp, held() - of_fresh, BLOCK_BYTES);
+	if (is_fresh(s))
+		expect_type(fresh, of_fresh, BLOCK_BYTES);
 	give_all();
-	expect_type(uma_m_temp, 0);
-	if (s == TYPED_CLASS || s == TYPED_FIRST) {
-		expect_type(fresh, 0);
+	expect_type(uma_m_temp, 0, BLOCK_BYTES);
+	if (is_fresh(s)) {
+		expect_type(fresh, 0, BLOCK_BYTES);
 		uma_malloc_uninit(fresh);
 	}
+}
+
+/* What the call left, or moved to, in large blocks. */
+static void
+put_large(enum scenario s)
+{
+	if (s == TYPED_LARGE) {
+		expect_type(fresh, 1, uma_malloc_usable_size(large));
+		uma_mfree(large, fresh);
+	} else if (s != TYPED_FREE_LARGE)
+		free(large);
+	large = NULL;
 }
 
 static void
@@ -354,15 +375,20 @@ run(enum scenario s)
 		other = malloc(LARGE_BYTES);
 	if (is_push(s))
 		gives(stock[2], FIRST);
+	if (s == TYPED_FREE_LARGE)
+		large = uma_malloc(LARGE_BYTES, fresh, M_NOWAIT);
 	checkpoint(READY);
-	if (is_push(s))
+	if (s == TYPED_LARGE)
+		large = uma_malloc(LARGE_BYTES, fresh, M_NOWAIT);
+	else if (s == TYPED_FREE_LARGE)
+		uma_mfree(large, fresh);
+	else if (is_push(s))
 		call_free(s, stock[2]);
 	else
 		call_alloc(s, other);
 	checkpoint(DONE);
 	register_again();
-	free(large);
-	large = NULL;
+	put_large(s);
 	settle(s);
 	checkpoint(SETTLED);
 }
