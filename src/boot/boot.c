@@ -133,7 +133,7 @@ bool
 heap_wake(void)
 {
 	/* By hand there is no malloc before uma_startup2(). */
-	return boot_wake() && uma_heap.limit != 0;
+	return boot_wake() && heap_hit_has(0);
 }
 
 /* See uma.h. */

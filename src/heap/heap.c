@@ -97,9 +97,8 @@ heap_start(void)
 	}
 	make_table();
 	make_hit(caches);
-	/* Last: from here on the hits may be taken. */
-	atomic_thread_fence(memory_order_release);
-	uma_heap.limit = HEAP_SMALL_MAX + 1;
+	/* Last: from here on the hits may be taken.  See heap_hit_has(). */
+	__atomic_store_n(&uma_heap.limit, HEAP_SMALL_MAX + 1, __ATOMIC_RELEASE);
 	return true;
 }
 
@@ -107,7 +106,7 @@ heap_start(void)
 static bool
 awake(void)
 {
-	return likely(uma_heap.limit != 0) || heap_wake();
+	return likely(heap_hit_has(0)) || heap_wake();
 }
 
 static void *

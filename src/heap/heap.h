@@ -64,7 +64,24 @@ UMA_EXPORT extern struct heap_hit uma_heap;
  */
 #define HEAP_OWNER UINT32_C(0x80000000)
 
-/* The class of a size below uma_heap.limit. */
+/* Whether a size has a class, and all else that its hit reads is there. */
+UMA_FAST bool
+heap_hit_has(size_t bytes)
+{
+	/*
+	 * acquire, pairs with heap_start().  Compilers fold a plain load into
+	 * the comparison, and an atomic one they do not.
+	 */
+	if (!ARCH_LOADS_IN_ORDER || UMA_THREAD_SANITIZED)
+		return bytes <
+		       __atomic_load_n(&uma_heap.limit, __ATOMIC_ACQUIRE);
+	if (unlikely(bytes >= uma_heap.limit))
+		return false;
+	atomic_signal_fence(memory_order_acquire);
+	return true;
+}
+
+/* The class of a size that has one. */
 UMA_FAST size_t
 heap_hit_index(size_t bytes)
 {
@@ -75,7 +92,7 @@ heap_hit_index(size_t bytes)
 UMA_FAST void *
 heap_hit_alloc(size_t bytes)
 {
-	if (unlikely(bytes >= uma_heap.limit))
+	if (unlikely(!heap_hit_has(bytes)))
 		return NULL;
 	return arch_pop(uma_heap.caches + uma_heap.offset_of[(bytes + 15) / 16],
 	    &uma_heap.rseq);

@@ -74,11 +74,13 @@ extern const uint64_t class_steps[HEAP_CLASSES];
 
 /* tag.c */
 
-/* Bytes of each block that the user does not get. */
+#define TAG_BYTES sizeof(uint64_t)
+
+/* Bytes of each block that the user does not get.  Only for who is awake. */
 UMA_FAST size_t
 tag_bytes(void)
 {
-	return malloc9_debug ? sizeof(uint64_t) : 0;
+	return malloc9_debug ? TAG_BYTES : 0;
 }
 
 /* What a block counts for.  A tag is written to its very end. */

@@ -40,7 +40,7 @@ uma_malloc(size_t size, struct malloc_type *type, int flags)
 
 	if (unlikely(!flags_plain(flags)) || unlikely(type == NULL))
 		return take(size, ALIGN_MIN, type, flags, __func__);
-	if (unlikely(size >= uma_heap.limit))
+	if (unlikely(!heap_hit_has(size)))
 		return take_large(size, type, flags);
 	index = heap_hit_index(size);
 	if (unlikely(!class_open(type, index)))
@@ -123,7 +123,8 @@ request_too_large(const struct request *r)
 		rule = "alignment above the address space";
 	else if (r->bytes > ADDRESSES_MAX)
 		rule = "size above the address space";
-	else if (r->bytes + tag_bytes() > ADDRESSES_MAX - r->align)
+	/* With a tag: who is asleep does not know whether there is one. */
+	else if (r->bytes + TAG_BYTES > ADDRESSES_MAX - r->align)
 		rule = "size and alignment above the address space";
 	if (rule != NULL && (r->flags & M_WAITOK) != 0)
 		uma_crime(r->function, rule, NULL, r->type->ks_shortdesc);

@@ -4,6 +4,8 @@
 
 #include "port/sim/sequence.h"
 
+#define ARCH_LOADS_IN_ORDER 0
+
 /* Tell the scheduler that this is a spin loop. */
 static inline void
 arch_relax(void)
