@@ -25,11 +25,23 @@ vm_zone_check(const struct vm_zone *z, const char *function)
 		uma_crime(function, "not a zone", z, NULL);
 }
 
-/* relaxed: who has a zone got it after its zinitna(). */
+/*
+ * Whatever is not NULL may come in, aligned or not; what is no zone is told
+ * from one by this word.  relaxed: who has a zone got it after its zinitna(),
+ * and either answer is good while another thread turns it.
+ */
 UMA_FAST bool
 is_plain(const struct vm_zone *z)
 {
-	return __atomic_load_n(&z->zstate, __ATOMIC_RELAXED) == VM_ZONE_PLAIN;
+	const char *at = (const char *)(const void *)z;
+	uint32_t state;
+
+	if (UMA_THREAD_SANITIZED)
+		return __atomic_load_n(&z->zstate, __ATOMIC_RELAXED) ==
+		       VM_ZONE_PLAIN;
+	__builtin_memcpy(
+	    &state, at + offsetof(struct vm_zone, zstate), sizeof(state));
+	return state == VM_ZONE_PLAIN;
 }
 
 /* See uma/vm_zone.h. */
