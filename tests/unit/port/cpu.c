@@ -7,8 +7,11 @@
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 
-#include "port/arch/rseq_test.h"
+#include "port/arch/arch.h"
 #include "port/port.h"
+#if ARCH_HAS_RSEQ
+#include "port/arch/rseq_test.h"
+#endif
 
 /* What glibc registers with. */
 #if defined(__aarch64__) && defined(__AARCH64EB__)
