@@ -234,11 +234,18 @@ UMA_EXPORT void uma_malloc_type_freed(
  *
  * Needs:    no type is unregistered meanwhile.  `each` may register types;
  *           whether it sees them is open.
+ * Context:  not from a signal handler.
  */
 UMA_EXPORT void uma_malloc_type_list(
     void (*each)(struct malloc_type *type, void *arg), void *arg);
 
-/* uma_malloc_desc2type - the first type of this short description, or NULL. */
+/*
+ * uma_malloc_desc2type - the first type of this short description, or NULL
+ *
+ * Others may register and unregister types meanwhile.
+ *
+ * Context:  thread-safe; not from a signal handler.
+ */
 UMA_EXPORT struct malloc_type *uma_malloc_desc2type(const char *shortdesc);
 
 #define UMA_MALLOC_SIZES_MAX 64

@@ -88,19 +88,21 @@ insert(struct malloc_type *type)
 	malloc9_unlock();
 }
 
-/* Off the list; `known` to calls with its blocks all the same, or not. */
+/* Off the list, once; `known` to calls with its blocks all the same, or not. */
 static void
 take_out(struct malloc_type *type, bool known)
 {
 	malloc9_lock();
-	if (type->ks_prev != NULL)
-		type->ks_prev->ks_next = type->ks_next;
-	else
-		first = type->ks_next;
-	if (type->ks_next != NULL)
-		type->ks_next->ks_prev = type->ks_prev;
-	else
-		last = type->ks_prev;
+	if (first == type || type->ks_prev != NULL) {
+		if (type->ks_prev != NULL)
+			type->ks_prev->ks_next = type->ks_next;
+		else
+			first = type->ks_next;
+		if (type->ks_next != NULL)
+			type->ks_next->ks_prev = type->ks_prev;
+		else
+			last = type->ks_prev;
+	}
 	type->ks_next = NULL;
 	type->ks_prev = NULL;
 	if (!known)
@@ -141,16 +143,18 @@ is_same(const char *a, const char *b)
 	return *a == *b;
 }
 
-/* See malloc9.h. */
+/* See malloc9.h.  A name can go with its type, but not under the lock. */
 struct malloc_type *
 uma_malloc_desc2type(const char *shortdesc)
 {
-	struct malloc_type *type = NULL;
+	struct malloc_type *type;
 
-	while ((type = next_type(type)) != NULL) {
+	malloc9_lock();
+	for (type = first; type != NULL; type = type->ks_next) {
 		if (is_same(type->ks_shortdesc, shortdesc))
 			break;
 	}
+	malloc9_unlock();
 	return type;
 }
 
@@ -231,8 +235,7 @@ uma_malloc_uninit(void *data)
 	    (s.in_use != 0 || s.in_use_bytes != 0) && (!stays || malloc9_debug))
 		tell_leak(&s);
 	/* At exit later destructors may still use it, but its memory may go. */
-	if (first == type || type->ks_prev != NULL)
-		take_out(type, stays);
+	take_out(type, stays);
 	if (stays)
 		return;
 	type->ks_classes = 0;
@@ -296,7 +299,7 @@ open_class(struct malloc_type *type, struct ledger *l, unsigned index)
 		atomic_fetch_or_explicit(
 		    &l->classes, bit, memory_order_relaxed);
 	if (malloc9_debug || percpu_mode != PERCPU_RSEQ || records == 0 ||
-	    (type->ks_classes & bit) != 0)
+	    class_open(type, index))
 		return;
 	__atomic_store_n(&type->ks_counters, records, __ATOMIC_RELAXED);
 	/* release, pairs with class_open(). */

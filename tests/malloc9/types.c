@@ -3,6 +3,7 @@
 #include "common.h"
 
 #include <dlfcn.h>
+#include <sys/mman.h>
 
 #define MANY 10000
 
@@ -119,6 +120,54 @@ TEST(registered_again)
 		uma_malloc_uninit(type);
 	}
 	CHECK(uma_malloc_desc2type("again") == NULL);
+}
+
+/* ---- threads ---- */
+
+static _Atomic unsigned passed;
+
+#define PAGES 65536
+
+/* Types that live in pages of their own, which go with them. */
+static void *
+come_and_go(void *arg)
+{
+	(void)arg;
+	while (atomic_fetch_add(&passed, 1) < 2 * MANY) {
+		struct malloc_type *type = mmap(NULL, PAGES,
+		    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		REQUIRE(type != MAP_FAILED);
+		type->ks_version = UMA_MALLOC_VERSION;
+		type->ks_shortdesc =
+		    memset(type + 1, 'x', PAGES - sizeof *type - 1);
+		uma_malloc_init(type);
+		uma_malloc_uninit(type);
+		REQUIRE(munmap(type, PAGES) == 0);
+	}
+	return NULL;
+}
+
+/* Types come and go beside each other, and beside who looks for another. */
+TEST_TIME(registered_by_many_threads, 60)
+{
+	static char name[PAGES];
+	pthread_t threads[3];
+
+	memset(name, 'x', sizeof name - 1);
+	uma_malloc_uninit(uma_m_temp);
+	uma_malloc_uninit(uma_m_devbuf);
+	uma_malloc_uninit(M_FIRST);
+	uma_malloc_uninit(M_LONGNAME);
+	for (int i = 0; i < 3; i++)
+		REQUIRE(
+		    pthread_create(&threads[i], NULL, come_and_go, NULL) == 0);
+	while (atomic_load(&passed) < 2 * MANY)
+		CHECK(uma_malloc_desc2type(name) == NULL);
+	for (int i = 0; i < 3; i++)
+		REQUIRE(pthread_join(threads[i], NULL) == 0);
+	uma_malloc_init(M_FIRST);
+	uma_malloc_init(M_LONGNAME);
 }
 
 /* ---- the table ---- */
