@@ -41,6 +41,9 @@ struct ledger *type_ledger(struct malloc_type *type, const char *function);
 /* Die unless it is a registered type. */
 void type_check(const struct malloc_type *type, const char *function);
 
+/* A block is asked for by who can wait, so not by a handler. */
+void type_begin(const struct malloc_type *type);
+
 /*
  * Count a block of a type, by its ledger; not at all if that is NULL.  A block
  * that comes in makes the next of its class a hit.

@@ -198,6 +198,8 @@ request_fill(const struct request *r)
 
 	if (request_too_large(r))
 		return NULL;
+	if ((r->flags & M_WAITOK) != 0)
+		type_begin(r->type);
 	for (unsigned round = 0;; round++) {
 		l = type_ledger(r->type, r->function);
 		if (l != NULL)

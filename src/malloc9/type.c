@@ -5,6 +5,9 @@
 
 #define REGISTERED ((uintptr_t)0x6d397479)
 
+/* The system is asked so often to tell of the process's end. */
+#define ASKS 1024u
+
 /* Of the list, and of the unused ledgers. */
 struct lock types_lock;
 
@@ -57,7 +60,8 @@ at_exit(void)
 /*
  * Destructors run at dlclose() and at exit, where nothing is unregistered.
  * What was asked for before the program's start is told only after its
- * destructors: so it is asked for again as more types come, ever more rarely.
+ * destructors: so it is asked for again as more types come and are first used,
+ * ever more rarely in the end.
  */
 static void
 watch_exit(void)
@@ -67,7 +71,7 @@ watch_exit(void)
 	uint32_t call =
 	    atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed) + 1;
 
-	if (is_pow2(call))
+	if (call <= ASKS || is_pow2(call))
 		port_at_exit(at_exit);
 }
 
@@ -246,6 +250,13 @@ uma_malloc_uninit(void *data)
 }
 
 /* ---- what belongs to a type ---- */
+
+void
+type_begin(const struct malloc_type *type)
+{
+	if (get_ledger(type) == NULL)
+		watch_exit();
+}
 
 struct ledger *
 type_ledger(struct malloc_type *type, const char *function)

@@ -136,7 +136,7 @@ void port_at_fork(
 
 /*
  * Call this when the process exits, before the destructors of those who were
- * loaded before now; a wish.
+ * loaded before now; a wish.  errno is left alone.  Not for signal handlers.
  */
 void port_at_exit(void (*call)(void));
 

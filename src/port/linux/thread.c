@@ -112,7 +112,10 @@ port_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
 void
 port_at_exit(void (*call)(void))
 {
+	int error = errno;
+
 	(void)atexit(call);
+	errno = error;
 }
 
 static struct timespec
