@@ -179,7 +179,8 @@ UMA_EXPORT void *uma_malloc_domainset_exec(size_t size,
 /*
  * uma_realloc, uma_reallocf - change a block's size, moving it when need be
  *
- * A block stays where it is if it fits and at least half of it is used.  With
+ * A block stays where it is if it fits and more than half of it is used, or it
+ * is of the smallest class.  Large blocks may change their size in place.  With
  * M_ZERO what lies between the old usable size and `size` is zero.  A NULL
  * block is taken afresh.  With M_EXEC it always moves; without, whether a
  * block can still be executed afterwards is open.
@@ -276,7 +277,8 @@ struct uma_malloc_stats {
  * uma_malloc_stats - one type's numbers
  *
  * uma_malloc_stats_walk - the same for each type that ever was used and is
- * still registered, in order of first use
+ * still registered, in order of first use; but one may come in the place of a
+ * type that was unregistered
  *
  * Numbers are exact when the type is at rest, and nearly so when it is not.
  *

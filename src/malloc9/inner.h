@@ -66,7 +66,7 @@ void ledger_count(struct ledger *l, enum percpu_way way, size_t bytes);
 /* False if it is, or just then became, no type's. */
 bool ledger_read(struct ledger *l, struct uma_malloc_stats *out);
 
-/* In order of first use; NULL at the end. */
+/* In order of making, whoever has it now; NULL at the end. */
 struct ledger *ledger_next(struct ledger *l);
 
 /* What counters count bytes by: all blocks are multiples. */

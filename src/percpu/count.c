@@ -145,9 +145,9 @@ static bool
 read_once(
     struct counters *c, enum percpu_way way, uint64_t *events, uint64_t *units)
 {
-	/* relaxed, with the acquires below: pairs with percpu_fold(). */
+	/* acquire: before the word, or a fold between counts twice. */
 	uint32_t folds =
-	    atomic_load_explicit(&c->folds[way], memory_order_relaxed);
+	    atomic_load_explicit(&c->folds[way], memory_order_acquire);
 	uint64_t word =
 	    atomic_load_explicit(&c->word[way], memory_order_acquire);
 	uint64_t last;

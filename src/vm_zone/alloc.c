@@ -202,7 +202,8 @@ is_worth_a_look(struct uma_zone *zone)
 	struct zone_reading r;
 
 	zone_read(zone, &r);
-	return r.allocs - r.frees < zone->keg.items_max;
+	/* Read while others work, frees can be ahead. */
+	return r.allocs < r.frees + zone->keg.items_max;
 }
 
 /* From the hand to a user. */

@@ -151,8 +151,9 @@ vm_zone_boot_give(struct vm_zone *z, void *item)
 	if (!__atomic_compare_exchange_n(&z->zbootlinks[i], &out, 0, false,
 		__ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		uma_crime("zfree", "double free", item, z->zname);
+	/* release, pairs with read_numbers(): it was taken before. */
 	atomic_fetch_add_explicit(
-	    &z->zrow->boot_frees, 1, memory_order_relaxed);
+	    &z->zrow->boot_frees, 1, memory_order_release);
 	push(z, i);
 	return true;
 }

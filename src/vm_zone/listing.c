@@ -90,8 +90,11 @@ read_numbers(const struct vm_zone_row *row, struct uma_vm_zone_stats *out)
 	uint64_t frees;
 	struct zone_reading r;
 
-	/* relaxed: statistics.  Frees first, or used could be below 0. */
-	frees = atomic_load_explicit(&row->boot_frees, memory_order_relaxed);
+	/*
+	 * acquire, pairs with vm_zone_boot_give(): frees first, and what was
+	 * freed was counted as taken, or used could be below 0.
+	 */
+	frees = atomic_load_explicit(&row->boot_frees, memory_order_acquire);
 	out->requests =
 	    atomic_load_explicit(&row->boot_allocs, memory_order_relaxed);
 	out->used = out->requests - frees;
