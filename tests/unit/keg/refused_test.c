@@ -16,6 +16,7 @@
 
 #include "heap/heap.h"
 #include "lock/lock.h"
+#include "meta/meta.h"
 #include "pagemap/pagemap.h"
 #include "port/port.h"
 #include "zone/zone.h"
@@ -215,6 +216,37 @@ TEST(who_makes_no_slab_keeps_no_right_to_it)
 	uma_zone_set_allocf(zone, supply_nothing);
 	CHECK(uma_zalloc(zone, M_NOWAIT) == NULL);
 	CHECK_EQ(tally_get(&zone->keg.making), 0);
+}
+
+TEST(a_header_without_memory_is_used_again)
+{
+	uma_zone_t zone = make(NULL, NULL);
+	size_t before;
+
+	uma_zone_set_allocf(zone, supply_nothing);
+	CHECK(!keg_prealloc(&zone->keg, M_NOWAIT));
+	before = meta_bytes();
+	for (int i = 0; i < 100000; i++)
+		CHECK(!keg_prealloc(&zone->keg, M_NOWAIT));
+	CHECK_EQ(meta_bytes(), before);
+}
+
+/* Given back where the lock could not be had. */
+TEST(what_came_late_is_used_again)
+{
+	enum { BYTES = 4000, TRIES = 1000 };
+	void *late;
+	void *again = NULL;
+
+	uma_reclaim(); /* the library has started */
+	REQUIRE(gate_enter());
+	late = meta_take(BYTES, META_NORMAL);
+	REQUIRE(late != NULL);
+	meta_give(late, BYTES, META_EMERGENCY);
+	for (int i = 0; i < TRIES && again != late; i++)
+		again = meta_take(BYTES, META_NORMAL);
+	CHECK(again == late);
+	gate_leave();
 }
 
 /* Slabs in the hands of threads that the child does not have. */

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * bounds_test.c - what stays within a zone's bounds, and who comes first
+ */
+#include "harness.h"
+
+#include <pthread.h>
+#include <uma/stats.h>
+#include <uma/uma.h>
+
+#include "pagemap/pagemap.h"
+#include "zone/zone.h"
+
+enum { ITEM = 512, MANY = 10000, FEW = 5 };
+
+static void *items[MANY];
+
+static uma_zone_t
+make(void)
+{
+	uma_zone_t zone =
+	    uma_zcreate("bounds", ITEM, NULL, NULL, NULL, NULL, 63, 0);
+
+	REQUIRE(zone != NULL);
+	return zone;
+}
+
+static void
+take(uma_zone_t zone, int count)
+{
+	for (int i = 0; i < count; i++)
+		REQUIRE((items[i] = uma_zalloc(zone, M_NOWAIT)) != NULL);
+}
+
+TEST(the_depot_has_an_end)
+{
+	uma_zone_t zone = make();
+
+	take(zone, MANY);
+	for (int i = 0; i < MANY; i++)
+		uma_zfree(zone, items[i]);
+	CHECK(zone->depot_max < MANY / 2);
+	CHECK(tally_get(&zone->depot.items) <= zone->depot_max);
+}
+
+TEST(a_zone_that_was_not_destroyed_caches_again)
+{
+	uma_zone_t zone = make();
+	struct zone_reading now;
+
+	take(zone, 2);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), EWOULDBLOCK);
+	CHECK(zone->closers == NULL);
+	uma_zfree(zone, items[0]);
+	zone_read(zone, &now);
+	CHECK(now.cached != 0);
+	uma_zfree(zone, items[1]);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+}
+
+TEST(what_was_a_slab_is_no_hit)
+{
+	uma_zone_t zone = make();
+
+	take(zone, 1);
+	CHECK(zone_starts(zone, items[0]));
+	uma_zfree(zone, items[0]);
+	uma_reclaim();
+	CHECK(pagemap_find(items[0]) == NULL);
+	CHECK(!zone_starts(zone, items[0]));
+}
+
+/* The last slab has room for more, which is nobody's. */
+TEST(behind_the_limit_is_no_item)
+{
+	uma_zone_t zone = make();
+	char *last = NULL;
+
+	REQUIRE(uma_zone_set_obj(zone, NULL, FEW) == 1);
+	take(zone, FEW);
+	for (int i = 0; i < FEW; i++)
+		if ((char *)items[i] > last)
+			last = items[i];
+	last += zone->keg.layout.stride;
+	DIES(uma_zfree(zone, last),
+	    "uma: uma_zfree: pointer into an item: ptr %p zone \"bounds\"",
+	    (void *)last);
+}
+
+/* ---- the line ---- */
+
+struct turn {
+	uma_zone_t zone;
+	pthread_t thread;
+	int place;
+};
+
+static _Atomic int places;
+
+static void *
+wait_and_give(void *arg)
+{
+	struct turn *turn = arg;
+	void *item = uma_zalloc(turn->zone, M_WAITOK);
+
+	turn->place = atomic_fetch_add(&places, 1);
+	uma_zfree(turn->zone, item);
+	return NULL;
+}
+
+/* Start a waiter, and see it join the line. */
+static void
+stand_in_line(struct turn *turn, uma_zone_t zone)
+{
+	struct waiter *first = __atomic_load_n(&zone->first, __ATOMIC_ACQUIRE);
+	struct waiter **last = __atomic_load_n(&zone->last, __ATOMIC_ACQUIRE);
+
+	turn->zone = zone;
+	REQUIRE(pthread_create(&turn->thread, NULL, wait_and_give, turn) == 0);
+	while (__atomic_load_n(&zone->first, __ATOMIC_ACQUIRE) == first &&
+	       __atomic_load_n(&zone->last, __ATOMIC_ACQUIRE) == last)
+		usleep(1000);
+}
+
+TEST(who_waits_longest_is_served_first)
+{
+	uma_zone_t zone = make();
+	struct uma_zone_stats s = { .struct_bytes = sizeof s };
+	struct turn turns[3];
+
+	REQUIRE(uma_zone_set_obj(zone, NULL, 1) == 1);
+	take(zone, 1);
+	for (int i = 0; i < 3; i++)
+		stand_in_line(&turns[i], zone);
+	uma_zone_stats(zone, &s);
+	CHECK(s.sleeps >= 3);
+	uma_zfree(zone, items[0]);
+	for (int i = 0; i < 3; i++) {
+		pthread_join(turns[i].thread, NULL);
+		CHECK_EQ(turns[i].place, i);
+	}
+}
+
+TEST_MAIN
