@@ -59,7 +59,7 @@ bench-scale: build
 	@scripts/bench-scale --build $(BUILD)
 
 soak: build
-	@meson test -C $(BUILD) --suite soak --print-errorlogs
+	@meson test -C $(BUILD) --suite soak --verbose
 
 # A minute for each target, or FUZZ_SECONDS.
 fuzz:

@@ -4,20 +4,32 @@
  * destroy them, reclaim, fork, and are interrupted
  *
  * Items carry stamps, so an item in two hands is seen by either.  Numbers are
- * compared when all has come to rest.  `--long` does a thousand times as much.
+ * compared when all has come to rest.
+ *
+ *	--operations=N	 allocations and frees of the first test (default 4
+ *			 million); the others grow with it, and progress is told
+ *	--seed=N	 where to begin; 0: from the clock (default 1)
  */
 #include "harness.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
+#include <time.h>
 #include <uma/stats.h>
 #include <uma/uma.h>
 
 #include "hostile.h"
 #include "model/stamp.h"
 
-enum { WORKERS = 4, KINDS = 5, SLOTS = 256, KEPT = 16 };
+enum {
+	WORKERS = 4,
+	KINDS = 5,
+	SLOTS = 256,
+	KEPT = 16,
+	BATCH = 1024,
+	OPERATIONS = 4000000,
+};
 
 static const struct shape {
 	const char *name;
@@ -33,19 +45,22 @@ static const struct shape {
 
 struct harness harness;
 
+static uint64_t wanted_operations = OPERATIONS;
 static uint64_t scale = 1;
+static uint64_t seed = 1;
 static uma_zone_t zones[KINDS];
 static _Atomic(void *) slots[KINDS][SLOTS];
 static _Atomic long takes[KINDS];
 static _Atomic long gives[KINDS];
-static _Atomic unsigned long long operations;
+static _Atomic uint64_t operations;
 static _Atomic bool over;
 
 struct worker {
 	pthread_t thread;
 	uint64_t seed;
 	uint64_t serial;
-	uint64_t rounds; /* 0: until over */
+	uint64_t wanted; /* operations of all workers; 0: until over */
+	unsigned rounds; /* of lease_many() */
 };
 
 /* ---- items under stamps ---- */
@@ -65,7 +80,7 @@ take(struct worker *w, unsigned kind)
 {
 	size_t bytes = (size_t)shapes[kind].size;
 	void *item = uma_zalloc(zones[kind], M_NOWAIT);
-	uint64_t stamp = (uint64_t)(uintptr_t)w << 20 ^ ++w->serial;
+	uint64_t stamp = (uint64_t)(uintptr_t)w << 40 ^ ++w->serial;
 
 	if (item == NULL) {
 		CHECK(HOSTILE);
@@ -99,41 +114,66 @@ give(unsigned kind, void *item)
 	atomic_fetch_add(&gives[kind], 1);
 }
 
-/* Take what is in a slot, by whomever, and put something else there. */
-static void
+/* Put something into a slot, or nothing, and free what was there, by whomever.
+ * The number of allocations and frees. */
+static unsigned
 use_slot(struct worker *w)
 {
 	unsigned kind = stamp_below(&w->seed, KINDS);
 	_Atomic(void *) *slot = &slots[kind][stamp_below(&w->seed, SLOTS)];
 	void *item = NULL;
+	unsigned calls = 0;
 
 	if (stamp_below(&w->seed, 8) != 0)
 		item = take(w, kind);
+	calls += item != NULL;
 	item = atomic_exchange(slot, item);
 	if (item != NULL)
 		give(kind, item);
+	return calls + (item != NULL);
+}
+
+/* A line for each hundredth of a long run. */
+static void
+tell_progress(uint64_t before, uint64_t now, uint64_t wanted)
+{
+	if (scale > 1 && before * 100 / wanted != now * 100 / wanted)
+		harness_say("# %llu of %llu operations\n",
+		    (unsigned long long)now, (unsigned long long)wanted);
+}
+
+/* Whether the workers are to go on. */
+static bool
+count_operations(uint64_t more, uint64_t wanted)
+{
+	uint64_t before = atomic_fetch_add(&operations, more);
+
+	if (wanted == 0)
+		return !atomic_load(&over);
+	tell_progress(before, before + more, wanted);
+	return before + more < wanted;
 }
 
 static void *
 churn(void *arg)
 {
 	struct worker *w = arg;
+	uint64_t calls;
 
-	for (uint64_t n = 0;
-	     w->rounds == 0 ? !atomic_load(&over) : n < w->rounds; n++) {
-		use_slot(w);
-		if (n % 1024 == 1023)
-			atomic_fetch_add(&operations, 1024);
-	}
+	do {
+		calls = 0;
+		for (unsigned i = 0; i < BATCH; i++)
+			calls += use_slot(w);
+	} while (count_operations(calls, w->wanted));
 	return NULL;
 }
 
 static void
-start_workers(struct worker *w, uint64_t rounds)
+start_workers(struct worker *w, uint64_t wanted)
 {
 	for (unsigned i = 0; i < WORKERS; i++) {
-		w[i].seed = i + 1;
-		w[i].rounds = rounds;
+		w[i].seed = seed + i;
+		w[i].wanted = wanted;
 		REQUIRE(pthread_create(&w[i].thread, NULL, churn, &w[i]) == 0);
 	}
 }
@@ -165,7 +205,9 @@ end_zones(void)
 				give(kind, atomic_load(&slots[kind][i]));
 		CHECK_EQ(uma_zdestroy(zones[kind], M_NOWAIT), 0);
 	}
-	harness_say("# %llu operations\n", atomic_load(&operations));
+	harness_say("# %llu operations, seed %llu\n",
+	    (unsigned long long)atomic_load(&operations),
+	    (unsigned long long)seed);
 }
 
 /* ---- plenty ---- */
@@ -175,9 +217,9 @@ TEST_TIME(many_operations, 100)
 	static struct worker w[WORKERS];
 
 	start_zones();
-	start_workers(w, 500000 * scale);
+	start_workers(w, wanted_operations);
 	end_workers(w);
-	CHECK(atomic_load(&operations) >= 1900000 * scale);
+	CHECK(atomic_load(&operations) >= wanted_operations);
 	end_zones();
 }
 
@@ -205,7 +247,7 @@ TEST_TIME(reclaim_without_end, 100)
 	start_zones();
 	for (int i = 0; i < 2; i++)
 		REQUIRE(pthread_create(&t[i], NULL, reclaim, &reclaims) == 0);
-	start_workers(w, 60000 * scale);
+	start_workers(w, wanted_operations / 8);
 	for (unsigned i = 0; i < WORKERS; i++)
 		pthread_join(w[i].thread, NULL);
 	atomic_store(&over, true);
@@ -285,8 +327,8 @@ TEST_TIME(zones_come_and_go, 100)
 	REQUIRE(pthread_create(&t, NULL, reclaim, &reclaims) == 0);
 	start_workers(w, 0);
 	for (unsigned i = 0; i < 2; i++) {
-		makers[i].seed = 100 + i;
-		makers[i].rounds = 400 * scale;
+		makers[i].seed = seed + 100 + i;
+		makers[i].rounds = 400 * (unsigned)scale;
 		REQUIRE(pthread_create(&makers[i].thread, NULL, lease_many,
 			    &makers[i]) == 0);
 	}
@@ -303,9 +345,9 @@ TEST_TIME(zones_come_and_go, 100)
 
 /* A child has one thread, everything its parent had, and a life of its own. */
 static void
-be_child(uint64_t seed)
+be_child(unsigned number)
 {
-	struct worker w = { .seed = seed };
+	struct worker w = { .seed = seed + number };
 	uma_zone_t own;
 
 	alarm(20);
@@ -390,11 +432,25 @@ TEST_TIME(signal_storm, 100)
 	end_zones();
 }
 
+static void
+read_options(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strncmp(argv[i], "--operations=", 13) == 0)
+			wanted_operations = strtoull(argv[i] + 13, NULL, 0);
+		if (strncmp(argv[i], "--seed=", 7) == 0)
+			seed = strtoull(argv[i] + 7, NULL, 0);
+	}
+	if (wanted_operations < OPERATIONS)
+		wanted_operations = OPERATIONS;
+	scale = wanted_operations / OPERATIONS;
+	if (seed == 0)
+		seed = (uint64_t)time(NULL) << 20;
+}
+
 int
 main(int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--long") == 0)
-			scale = 1000;
+	read_options(argc, argv);
 	return harness_main(argc, argv);
 }
