@@ -15,9 +15,11 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 MODES = {"plain": {}, "rseq": {}, "generic": {"UMA_OPTIONS": "percpu:generic"}}
 
-# The system's own commands first: a user's PATH may hold wrapper scripts.
-PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:" + os.environ.get(
-    "PATH", "")
+# The system's own commands first: a user's PATH may hold wrapper scripts.  So
+# does Debian's for PostgreSQL, whose programs lie in a folder of their version.
+PATH = ":".join([
+    *map(str, sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))),
+    "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", os.environ.get("PATH", "")])
 
 
 class Wrong(Exception):
