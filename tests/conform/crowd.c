@@ -81,7 +81,7 @@ be_node(unsigned depth, struct hoard *inherited)
 	return good;
 }
 
-TEST_TIME(a_tree_of_forks_allocates_and_is_reaped, 60)
+TEST_TIME(a_tree_of_forks_allocates_and_is_reaped, 120)
 {
 	unsigned wanted = 0;
 	struct hoard own;
@@ -160,7 +160,7 @@ numbers(void)
  * class has an idle slab at most, and structures are as many as the blocks of
  * one meeting asked for, after however many.
  */
-TEST_TIME(a_thousand_threads_leave_no_more_than_their_caches, 60)
+TEST_TIME(a_thousand_threads_leave_no_more_than_their_caches, 120)
 {
 	struct uma_stats before, first, now;
 	long resident;
