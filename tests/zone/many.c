@@ -10,7 +10,7 @@
 #define MANY (HOSTILE ? 1000 : 100000)
 /* A destroyed zone's structure rests until 64 more have died. */
 #define REST 65
-#define FEW  3000
+#define FEW  (HOSTILE ? 1000 : 3000)
 #define SOME (HOSTILE ? 1000 : 20000)
 
 static uma_zone_t zones[MANY];
