@@ -20,7 +20,9 @@
 
 enum {
 	RUN_SECONDS = 100,
-	PAIRS = 500,
+	/* A life of a hostile library takes longer: one point in so many. */
+	STRIDE = HOSTILE ? 5 : 1,
+	PAIRS = 500 / STRIDE,
 	REPEATS = 8,
 	SETTLED = 3,
 	SHORTAGE = 9,
@@ -136,8 +138,6 @@ TEST_TIME(each_once, 300)
 	unsigned points;
 	unsigned bad = 0;
 
-	if (HOSTILE)
-		SKIP("the dense zone would have 191,147 slabs");
 	points = count_points();
 	for (unsigned n = 1; n <= points; n++) {
 		const struct run run = { { n }, 0, 0 };
@@ -154,15 +154,14 @@ TEST_TIME(all_from_each_on, 300)
 	unsigned points;
 	unsigned bad = 0;
 
-	if (HOSTILE)
-		SKIP("the dense zone would have 191,147 slabs");
 	points = count_points();
-	for (unsigned n = 1; n <= points; n++) {
+	for (unsigned n = 1; n <= points; n += STRIDE) {
 		const struct run run = { { 0 }, n, 0 };
 
 		bad += !watch(&run);
 	}
-	harness_say("# %u fault points, %u runs\n", points, points);
+	harness_say("# %u fault points, %u runs\n", points,
+	    (points + STRIDE - 1) / STRIDE);
 	CHECK_EQ(bad, 0);
 }
 
@@ -172,15 +171,14 @@ TEST_TIME(some_from_each_on, 300)
 	unsigned points;
 	unsigned bad = 0;
 
-	if (HOSTILE)
-		SKIP("the dense zone would have 191,147 slabs");
 	points = count_points();
-	for (unsigned n = 1; n <= points; n++) {
+	for (unsigned n = 1; n <= points; n += STRIDE) {
 		const struct run run = { { 0 }, n, n + SHORTAGE };
 
 		bad += !watch(&run);
 	}
-	harness_say("# %u fault points, %u runs\n", points, points);
+	harness_say("# %u fault points, %u runs\n", points,
+	    (points + STRIDE - 1) / STRIDE);
 	CHECK_EQ(bad, 0);
 }
 
@@ -194,8 +192,6 @@ TEST_TIME(random_pairs, 300)
 	uint64_t seed = getenv("UMA_OPTIONS") == NULL ? 1 : 2;
 	unsigned bad = 0;
 
-	if (HOSTILE)
-		SKIP("the dense zone would have 191,147 slabs");
 	points = count_points();
 	for (unsigned i = 0; i < pairs; i++) {
 		unsigned n = 1 + stamp_below(&seed, points);
@@ -291,11 +287,9 @@ TEST_TIME(nothing_piles_up, 300)
 	unsigned bad = 0;
 	unsigned n;
 
-	if (HOSTILE)
-		SKIP("the dense zone would have 191,147 slabs");
 	points = count_points();
 	/* Later lives need fewer requests: the last run tells how many. */
-	for (n = 1; n <= points; n++) {
+	for (n = 1; n <= points; n += STRIDE) {
 		int status = 0;
 		pid_t child = fork();
 
@@ -309,7 +303,8 @@ TEST_TIME(nothing_piles_up, 300)
 		bad += status != 0;
 		points = report->points;
 	}
-	harness_say("# %u fault points, %u runs\n", n - 1, (n - 1) * REPEATS);
+	harness_say(
+	    "# %u fault points, %u runs\n", n - 1, (n - 1) / STRIDE * REPEATS);
 	CHECK_EQ(bad, 0);
 }
 

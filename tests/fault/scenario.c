@@ -23,11 +23,13 @@
 #define INIT_STAMP UINT64_C(0x1817)
 
 enum {
-	ITEMS = 400,
+	/* Slabs of three: an eighth of the items makes as many requests. */
+	LESS = HOSTILE ? 8 : 1,
+	ITEMS = 400 / LESS,
 	STATIC_ITEMS = 40,
 	OBJECT_ITEMS = 9,
 	WIDE_ITEMS = 40,
-	DENSE_ITEMS = 70 * 8192
+	DENSE_ITEMS = HOSTILE ? 3 * 600 : 70 * 8192
 };
 
 enum kind {
@@ -56,16 +58,16 @@ static const struct shape {
 	[PLAIN] = { "plain", 64, 7, 0, ITEMS },
 	[RAISED] = { "raised", 200, 7, 0, ITEMS },
 	[PAGEABLE] = { "pageable", 1000, 7, UMA_ZONE_PAGEABLE | UMA_ZONE_ZINIT,
-	    150 },
-	[KEPT] = { "kept", 2000, 7, UMA_ZONE_NOFREE, 50 },
+	    150 / LESS },
+	[KEPT] = { "kept", 2000, 7, UMA_ZONE_NOFREE, 50 / LESS },
 	[FIXED] = { "fixed", 5000, 7, UMA_ZONE_STATIC, ITEMS },
 	[LARGE] = { "large", 100000, 7, 0, 8 },
 	[OBJECT] = { "object", 20000, 7, 0, OBJECT_ITEMS },
 	[FILE_OBJECT] = { "file", 30000, 7, 0, OBJECT_ITEMS },
-	[PRIVATE] = { "private", 3000, 7, 0, 60 },
+	[PRIVATE] = { "private", 3000, 7, 0, 60 / LESS },
 	[ALIGNED] = { "aligned", 300, 65535, 0, 3 },
 	[WIDE] = { "wide", 32 << 20, 7, UMA_ZONE_PAGEABLE, WIDE_ITEMS },
-	[DENSE] = { "dense", 8, 7, UMA_ZONE_PAGEABLE, 100 },
+	[DENSE] = { "dense", 8, 7, UMA_ZONE_PAGEABLE, 100 / LESS },
 };
 
 char *scenario_why;
