@@ -2,7 +2,8 @@
 """What the tests of `uma run` share.
 
 UMA_TOOL, UMA_WORK and UMA_PRELOAD name the tool, the program of work.c and
-the library.  CC is the compiler for the few programs made here.
+the library; UMA_HOSTILE whether its caches are tiny and often taken away.  CC
+is the compiler for the few programs made here.
 """
 import os
 import pathlib
@@ -16,6 +17,7 @@ import unittest
 TOOL = os.environ["UMA_TOOL"]
 WORK = os.environ["UMA_WORK"]
 LIBRARY = os.environ["UMA_PRELOAD"]
+HOSTILE = os.environ.get("UMA_HOSTILE") == "true"
 CC = os.environ.get("CC", "cc").split()
 
 LIMIT = 60  # seconds until a hang is a failure
