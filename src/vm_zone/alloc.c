@@ -129,12 +129,22 @@ hand_give(struct vm_zone *z, void *item)
 	return false;
 }
 
-/* A user's item into the hand: for users, that is a free. */
+/*
+ * A user's item into the hand: for users, that is a free.  A tool is told
+ * before others can take it, so from there on it is free in any case.
+ */
 static bool
 hand_free(struct vm_zone *z, void *item)
 {
-	if (!hand_give(z, item))
-		return false;
+	bool told = watch_on && vm_zone_hand_items(z) < VM_ZONE_HAND;
+
+	if (unlikely(told))
+		zone_hand_in(z->zzone, item, "zfree");
+	if (!hand_give(z, item)) {
+		if (!told)
+			return false;
+		keg_return(&z->zzone->keg, &item, 1, "zfree");
+	}
 	/* relaxed: a statistic. */
 	atomic_fetch_add_explicit(
 	    &z->zzone->slow_frees, 1, memory_order_relaxed);

@@ -71,6 +71,13 @@ displace(uma_zone_t zone, struct bucket *out)
 }
 
 void
+zone_hand_in(struct uma_zone *zone, void *item, const char *function)
+{
+	if (!watch_give(zone_pool(zone), item, zone->keg.layout.item_bytes))
+		uma_crime(function, "double free", item, zone->name);
+}
+
+void
 zone_free_miss(struct uma_zone *zone, void *item, const char *function)
 {
 	enum cache_pushed pushed;
@@ -78,9 +85,8 @@ zone_free_miss(struct uma_zone *zone, void *item, const char *function)
 	struct bucket *out;
 	struct bucket *empty;
 
-	if (unlikely(watch_on) &&
-	    !watch_give(zone_pool(zone), item, zone->keg.layout.item_bytes))
-		uma_crime(function, "double free", item, zone->name);
+	if (unlikely(watch_on))
+		zone_hand_in(zone, item, function);
 	if (!zone_caching(zone) || !gate_enter()) {
 		give_one(zone, item, function);
 		return;

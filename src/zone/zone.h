@@ -181,6 +181,9 @@ void *zone_alloc_miss(struct uma_zone *zone);
 /* alloc.c: tell a tool of an item for a user; `zero`: it is to be zeroed. */
 void zone_hand_out(struct uma_zone *zone, void *item, bool zero);
 
+/* free.c: tell a tool that a user gave it back; dies if the tool knew. */
+void zone_hand_in(struct uma_zone *zone, void *item, const char *function);
+
 /* free.c: an item known to be this zone's, not hit. */
 void zone_free_miss(struct uma_zone *zone, void *item, const char *function);
 

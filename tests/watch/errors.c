@@ -14,6 +14,8 @@
 #include <uma/uma.h>
 #include <uma/vm_zone.h>
 
+#include "hostile.h"
+
 #define ITEM_BYTES 40
 #define ITEMS      300
 
@@ -183,6 +185,24 @@ use_after_destroy(void)
 		sink = *(volatile long *)&n->numbers[0];
 }
 
+/* At its limit a zone keeps what is freed at hand for handlers. */
+static void
+old_after_free(void)
+{
+	vm_zone_t z =
+	    uma_vm_zinit("watched old", ITEM_BYTES, 10, ZONE_INTERRUPT, 1);
+	struct node *n = NULL;
+	struct node *next;
+
+	while ((next = uma_vm_zalloc(z)) != NULL) {
+		next->next = n;
+		n = next;
+	}
+	n->numbers[0] = 1;
+	uma_vm_zfree(z, n);
+	sink = *(volatile long *)&n->numbers[0];
+}
+
 static void
 block_after_free(void)
 {
@@ -342,11 +362,20 @@ race_with_free(void)
 
 /* ---- no error ---- */
 
+/* uma_zalloc_arg(), asked again: see hostile.h. */
+static void *
+sure_zalloc(uma_zone_t from, void *arg, int how)
+{
+	void *item = uma_zalloc_arg(from, arg, how);
+
+	return item != NULL || !HOSTILE ? item : uma_zalloc_arg(from, arg, how);
+}
+
 static void
 fill(uma_zone_t from, struct node **items, int count, int how)
 {
 	for (int i = 0; i < count; i++) {
-		items[i] = uma_zalloc_arg(from, NULL, how);
+		items[i] = sure_zalloc(from, NULL, how);
 		if ((how & M_ZERO) == 0)
 			memset(items[i], i, ITEM_BYTES);
 		else if (items[i]->numbers[2] != 0)
@@ -372,7 +401,7 @@ clean_kept(void)
 	uma_prealloc(kept_zone, ITEMS / 2);
 	for (int round = 0; round < 3; round++) {
 		for (int i = 0; i < ITEMS; i++) {
-			items[i] = uma_zalloc_arg(kept_zone, name, M_NOWAIT);
+			items[i] = sure_zalloc(kept_zone, name, M_NOWAIT);
 			if (items[i]->numbers[0] != 7 ||
 			    items[i]->numbers[2] != 0 ||
 			    items[i]->name[0] != 'x')
@@ -473,6 +502,8 @@ clean_vm_zone(void)
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < ITEMS; i++) {
 			items[i] = uma_vm_zalloc(z);
+			if (HOSTILE && items[i] == NULL)
+				items[i] = uma_vm_zalloc(z);
 			if (items[i] == NULL)
 				exit(4);
 			items[i]->numbers[1] = 1;
@@ -553,6 +584,7 @@ static const struct {
 	{ "uninitialised-again", uninitialised_again },
 	{ "leak", leak },
 	{ "double-free", double_free },
+	{ "old-after-free", old_after_free },
 	{ "block-after-free", block_after_free },
 	{ "block-overflow", block_overflow },
 	{ "block-leak", block_leak },

@@ -13,6 +13,7 @@ import unittest
 
 TOOL, PROGRAM, DROP_IN = sys.argv[1:]
 BAD = 9
+HOSTILE = os.environ.get("UMA_HOSTILE") == "true"
 
 COMMAND = {"valgrind": ["valgrind", "--quiet", "--leak-check=full",
                         f"--error-exitcode={BAD}"]}
@@ -36,6 +37,11 @@ UNINITIALISED = (r"WARNING: MemorySanitizer: use-of-uninitialized-value"
                  r"\n +#0 \S+ in uninitialised")
 RACE = r"WARNING: ThreadSanitizer: data race(?s:.*)errors\.c"
 
+# Where malloc(9) is in debug mode its blocks are larger by 8 bytes, and as long
+# as their class: who writes behind one is not seen.
+DEBUG = os.environ.get("UMA_CHECKED") == "true"
+UNSEEN = {"block-overflow", "large-overflow"} if DEBUG else set()
+
 # What the report of each error says; False: the tool does not look for it.
 REPORTS = {
     "valgrind": {
@@ -57,18 +63,21 @@ REPORTS = {
         "uninitialised": "Conditional jump or move depends on uninit",
         "uninitialised-again": "Conditional jump or move depends on uninit",
         "leak": r"80 bytes in 2 blocks are definitely lost(?s:.*) leak \(",
+        "old-after-free": said_by_valgrind(
+            "Invalid read of size 8",
+            "16 bytes inside a block of size 64 free'd"),
         "double-free": r"Invalid free\(\)(?s:.*) double_free \((?s:.*)"
                        r"uma: uma_zfree: double free: ptr \S+ zone \"watched",
         "block-after-free": said_by_valgrind(
             "Invalid read of size 1",
-            "20 bytes inside a block of size 50 free'd"),
+            "20 bytes inside a block of size 5[08] free'd"),
         "block-overflow": said_by_valgrind(
             "Invalid write of size 1",
             "0 bytes after a block of size 50 alloc'd"),
-        "block-leak": "50 bytes in 1 blocks are definitely lost",
+        "block-leak": "5[08] bytes in 1 blocks are definitely lost",
         "large-after-free": said_by_valgrind(
             "Invalid read of size 1",
-            "100,000 bytes inside a block of size 200,000 free'd"),
+            "100,000 bytes inside a block of size 200,00[08] free'd"),
         "large-overflow": said_by_valgrind(
             "Invalid write of size 1",
             "0 bytes after a block of size 200,000 alloc'd"),
@@ -85,6 +94,8 @@ REPORTS = {
         "uninitialised": False,
         "uninitialised-again": False,
         "leak": False,
+        "old-after-free": said_by_asan(
+            "16 bytes into a free item", "watched old"),
         "double-free":
             r"uma: uma_zfree: double free: ptr \S+ zone \"watched",
         "block-after-free": said_by_asan(
@@ -123,7 +134,7 @@ class WatchTest(unittest.TestCase):
 
     def test_each_error_has_its_report(self):
         for name, report in REPORTS[TOOL].items():
-            if report:
+            if report and name not in UNSEEN:
                 with self.subTest(error=name):
                     done = run(name)
                     self.assertNotEqual(done.returncode, 0)
@@ -133,6 +144,10 @@ class WatchTest(unittest.TestCase):
         name = {"thread": "race-with-free", "memory": "uninitialised"}.get(
             TOOL, "use-after-free")
         done = run(name, UMA_OPTIONS="watch:off")
+        if HOSTILE and TOOL == "thread":
+            # Buckets go from thread to thread: that order is not told either.
+            self.assertNotRegex(done.stderr, REPORTS[TOOL][name])
+            return
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_the_drop_in_malloc_hides_nothing(self):
