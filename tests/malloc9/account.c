@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 
 #define THREADS    8
-#define OPERATIONS (HOSTILE ? 40000u : 1000000u)
+#define OPERATIONS (HOSTILE || SANITIZED ? 40000u : 1000000u)
 #define TYPES      5
 #define BLOCKS     256
 #define SHARED     64

@@ -242,6 +242,8 @@ TEST_TIME(waiting_for_memory, 60)
 	pthread_t helper;
 	void **block;
 
+	if (SANITIZED)
+		SKIP("a sanitizer needs more addresses");
 	uma_mfree(uma_malloc(1, M_CALLS, M_WAITOK), M_CALLS);
 	REQUIRE(pthread_create(&helper, NULL, let_go, &nothing) == 0);
 	REQUIRE(pthread_join(helper, NULL) == 0);

@@ -11,6 +11,7 @@
 #include <uma/stats.h>
 
 #include "hostile.h"
+#include "sanitized.h"
 
 static inline struct uma_malloc_stats
 numbers(struct malloc_type *type)

@@ -15,6 +15,7 @@
 #include <uma/uma.h>
 
 #include "hostile.h"
+#include "sanitized.h"
 
 /* A plain zone of this size and alignment. */
 static inline uma_zone_t

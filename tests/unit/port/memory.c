@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "port/port.h"
+#include "sanitized.h"
 
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
@@ -123,6 +124,8 @@ TEST(address_limit)
 {
 	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
 
+	if (SANITIZED)
+		SKIP("a sanitizer needs more addresses");
 	REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
 	CHECK(port_address_limit() == SIZE_MAX);
 	limit.rlim_cur = 3 * GIB;
@@ -181,6 +184,8 @@ TEST(reserve_under_a_tight_limit)
 	struct rlimit limit = { GIB, GIB };
 	size_t kept = 0;
 
+	if (SANITIZED)
+		SKIP("a sanitizer needs more addresses");
 	REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
 	while (port_reserve(16 * MIB, 2 * MIB) != NULL)
 		kept += 16 * MIB;
@@ -339,6 +344,8 @@ TEST(remap_refused_leaves_all)
 	REQUIRE(p != NULL && page != NULL);
 	mark(p, MIB);
 	mark(page, MIB);
+	if (SANITIZED)
+		SKIP("a sanitizer needs more addresses");
 	REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
 	errno = 77;
 	CHECK(port_remap(p, MIB, 2 * GIB, 64 * KIB) == NULL);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sanitized.h - whether a sanitizer is built in
+ *
+ * It takes addresses by the terabyte, and pages for every page that is
+ * touched.  A test of limits or of what is resident skips there, or leaves out
+ * what it cannot know; programs that are about nothing else are left out by
+ * their meson.build.
+ */
+#ifndef TESTS_SANITIZED_H
+#define TESTS_SANITIZED_H
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = 1 };
+#elif !defined(__has_feature)
+enum { SANITIZED = 0 };
+#elif __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+    __has_feature(memory_sanitizer)
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
+
+#endif /* TESTS_SANITIZED_H */
