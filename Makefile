@@ -6,8 +6,9 @@ PREFIX ?= /usr/local
 OPTIONS :=
 
 .DEFAULT_GOAL := build
-.PHONY: build try check check-hostile check-programs check-arm64 check-guest \
-	bench bench-scale soak install format tidy clean help meson-here
+.PHONY: build try check check-hostile check-sanitizers check-programs \
+	check-arm64 check-guest bench bench-scale soak install format tidy \
+	clean help meson-here
 .NOTPARALLEL:
 
 # Set up or change the options of $(BUILD).
@@ -33,6 +34,10 @@ check:
 check-hostile:
 	@scripts/setup
 	@scripts/run-checks --hostile
+
+check-sanitizers:
+	@scripts/setup
+	@scripts/run-checks --sanitizers
 
 check-programs: build
 	@scripts/setup --programs
@@ -88,6 +93,7 @@ help:
 	@echo "make check               install what is missing, check all"
 	@echo "make tidy                only the checks that read the source"
 	@echo "make check-hostile       all tests where what is rare is common"
+	@echo "make check-sanitizers    all tests that can run under sanitizers"
 	@echo "make check-programs      run real programs on the drop-in malloc"
 	@echo "make check-arm64         test on Linux/arm64 in qemu (PAGES=16k)"
 	@echo "make check-guest         tests on Debian's own kernel in qemu"
