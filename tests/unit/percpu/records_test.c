@@ -14,10 +14,16 @@ bool __real_port_rseq_barrier(void);
 bool __wrap_port_rseq_barrier(void);
 
 static bool no_barrier;
+static unsigned barriers;
+static struct cache *raced; /* somebody commits to it before the barrier */
 
 bool
 __wrap_port_rseq_barrier(void)
 {
+	barriers++;
+	if (raced != NULL)
+		percpu_release(raced, 0, 3);
+	raced = NULL;
 	return !no_barrier && __real_port_rseq_barrier();
 }
 
@@ -87,6 +93,20 @@ TEST(a_refused_seizure_leaves_no_mark) UMA_UNCHECKED_LOCKS
 	no_barrier = false;
 	REQUIRE(percpu_seize(&c, &word, 1));
 	CHECK_EQ(word, was);
+}
+
+/* What was committed over the mark counts, and is marked anew. */
+TEST(a_lost_mark_costs_another_barrier) UMA_UNCHECKED_LOCKS
+{
+	struct cache *c = percpu_record(enter(), 0);
+	uint64_t word;
+
+	if (percpu_mode != PERCPU_RSEQ)
+		SKIP("no sequences, no barrier");
+	raced = c;
+	REQUIRE(percpu_seize(&c, &word, 1));
+	CHECK_EQ(word, WORD_MAKE(0, 3));
+	CHECK_EQ(barriers, 2);
 }
 
 TEST(a_record_is_used_again) UMA_UNCHECKED_LOCKS
