@@ -8,6 +8,7 @@ is the compiler for the few programs made here.
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import textwrap
@@ -26,6 +27,12 @@ HEADER = ("ITEM                   SIZE  LIMIT     USED     FREE      REQ"
           "     FAILSLEEP XDOMAIN")
 COLUMNS = ("size", "limit", "used", "free", "req", "fail", "sleep",
            "xdomain")
+
+
+# Whoever starts the tests in the background has these ignored, and a shell
+# that finds a signal ignored cannot trap it.
+for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    signal.signal(ignored, signal.SIG_DFL)
 
 
 def wait_for(what):
