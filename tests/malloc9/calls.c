@@ -2,10 +2,39 @@
 /* calls.c - what each function of malloc(9) promises, one by one */
 #include "common.h"
 
+#include <sched.h>
 #include <sys/resource.h>
 
 static UMA_MALLOC_DEFINE(M_CALLS, "calls", "");
 UMA_MALLOC_DECLARE(M_CALLS);
+
+/* On one CPU a block that was freed is among the next that are taken. */
+static void
+stay_on_this_cpu(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET((size_t)sched_getcpu(), &one);
+	REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+}
+
+/* Take blocks until the one that lay there comes again; the others go back. */
+static char *
+take_again(const void *place, size_t size, int flags)
+{
+	void *others[1000];
+	size_t count = 0;
+	char *block;
+
+	while ((block = uma_malloc(size, M_CALLS, flags)) != place) {
+		REQUIRE(count < sizeof others / sizeof *others);
+		others[count++] = block;
+	}
+	while (count > 0)
+		uma_mfree(others[--count], M_CALLS);
+	return block;
+}
 
 TEST(sizes_and_alignment)
 {
@@ -74,16 +103,16 @@ TEST(zero_after_dirt)
 /* Only what was asked for is zeroed: more would be work for nothing. */
 TEST(zero_is_of_the_size_asked_for)
 {
-	char *block = uma_malloc(1000, M_CALLS, M_WAITOK);
-	char *again;
+	char *block;
 
+	stay_on_this_cpu();
+	block = uma_malloc(1000, M_CALLS, M_WAITOK);
 	memset(block, 0xff, uma_malloc_usable_size(block));
 	uma_mfree(block, M_CALLS);
-	again = uma_malloc(900, M_CALLS, M_WAITOK | M_ZERO);
-	CHECK(all_bytes(again, 900, 0));
-	if (again == block)
-		CHECK(all_bytes(again + 900, 100, 0xff));
-	uma_mfree(again, M_CALLS);
+	block = take_again(block, 900, M_WAITOK | M_ZERO);
+	CHECK(all_bytes(block, 900, 0));
+	CHECK(all_bytes(block + 900, 100, 0xff));
+	uma_mfree(block, M_CALLS);
 }
 
 TEST(accepted_flags)
@@ -124,6 +153,7 @@ TEST(too_large)
 	char *block = uma_malloc(100, M_CALLS, M_WAITOK);
 
 	strcpy(block, "kept");
+	errno = EXDEV;
 	CHECK(uma_malloc(SIZE_MAX, M_CALLS, M_NOWAIT) == NULL);
 	CHECK(uma_malloc((size_t)PTRDIFF_MAX + 1, M_CALLS, M_NOWAIT) == NULL);
 	CHECK(uma_malloc(PTRDIFF_MAX, M_CALLS, M_NOWAIT) == NULL);
@@ -135,6 +165,7 @@ TEST(too_large)
 	CHECK(strcmp(block, "kept") == 0);
 	CHECK_EQ(numbers(M_CALLS).allocs, 1);
 	CHECK(uma_reallocf(block, SIZE_MAX, M_CALLS, M_NOWAIT) == NULL);
+	CHECK_EQ(errno, EXDEV);
 	CHECK_EQ(numbers(M_CALLS).in_use, 0);
 }
 
@@ -200,27 +231,37 @@ TEST(null_is_nothing)
 	CHECK_EQ(numbers(M_CALLS).frees, 0);
 }
 
-/* What zfree left behind is seen through the next block at that place. */
+/*
+ * What zfree left behind is seen through the next block at that place: of a
+ * class, and of a run, which stays dirty for the next.
+ */
 TEST(zfree_leaves_zeros)
 {
-	char *block = uma_malloc(3000, M_CALLS, M_WAITOK);
-	size_t usable = uma_malloc_usable_size(block);
-	char *again;
+	static const size_t sizes[] = { 1, 3000, 32768, 50000, 1000000 };
 
-	memset(block, 0xaa, usable);
-	uma_mzfree(block, M_CALLS);
-	again = uma_malloc(3000, M_CALLS, M_WAITOK);
-	if (again == block)
-		CHECK(all_bytes(again, usable, 0));
-	else
-		CHECK(is_debug());
-	uma_mfree(again, M_CALLS);
-	block = uma_malloc(50000, M_CALLS, M_WAITOK);
-	uma_mzfree(block, M_CALLS);
+	stay_on_this_cpu();
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		char *block = uma_malloc(sizes[i], M_CALLS, M_WAITOK);
+		size_t usable = uma_malloc_usable_size(block);
+
+		memset(block, 0xaa, usable);
+		uma_mzfree(block, M_CALLS);
+		block = take_again(block, sizes[i], M_WAITOK);
+		CHECK_EQ(uma_malloc_usable_size(block), usable);
+		CHECK(all_bytes(block, usable, 0));
+		memset(block, 0xaa, usable);
+		uma_mfree(block, M_CALLS);
+		block = take_again(block, sizes[i], M_WAITOK);
+		CHECK(all_bytes(block, usable, 0xaa));
+		uma_mfree(block, M_CALLS);
+	}
 	CHECK_EQ(numbers(M_CALLS).in_use, 0);
 }
 
-/* Without memory M_NOWAIT gives NULL, and M_WAITOK comes through after all. */
+/*
+ * Without memory M_NOWAIT gives NULL, and M_WAITOK comes through after all.
+ * Neither touches errno, whatever the system says.
+ */
 static void *
 let_go(void *arg)
 {
@@ -249,11 +290,14 @@ TEST_TIME(waiting_for_memory, 60)
 	REQUIRE(pthread_join(helper, NULL) == 0);
 	if (setrlimit(RLIMIT_AS, &tight) != 0)
 		SKIP("no limit can be set");
+	errno = EXDEV;
 	while ((block = uma_malloc(5 << 20, M_CALLS, M_NOWAIT)) != NULL) {
 		*block = list;
 		list = block;
 	}
 	REQUIRE(list != NULL);
+	CHECK(uma_realloc(list, 60 << 20, M_CALLS, M_NOWAIT) == NULL);
+	CHECK_EQ(errno, EXDEV);
 	/* The first freed makes room for the helper's stack, if need be. */
 	block = *list;
 	uma_mfree(list, M_CALLS);
@@ -262,8 +306,10 @@ TEST_TIME(waiting_for_memory, 60)
 	uma_mfree(list, M_CALLS);
 	list = block;
 	REQUIRE(pthread_create(&helper, NULL, let_go, &list) == 0);
+	errno = EXDEV;
 	block = uma_malloc((size_t)60 << 20, M_CALLS, M_WAITOK);
 	CHECK(block != NULL);
+	CHECK_EQ(errno, EXDEV);
 	REQUIRE(pthread_join(helper, NULL) == 0);
 	uma_mfree(block, M_CALLS);
 	CHECK_EQ(numbers(M_CALLS).in_use, 0);
