@@ -254,6 +254,32 @@ TEST(no_address_space)
 	zdestroy(z);
 }
 
+/* A zone without limit ends where memory does; errno is left alone. */
+TEST(no_memory)
+{
+	struct rlimit limit;
+	void **list = NULL;
+	void **item;
+	vm_zone_t z = zinit("grows", 1 << 20, 0, 0, 0);
+
+	REQUIRE(z != NULL);
+	zfree(z, sure_vm_zalloc(z));
+	REQUIRE(getrlimit(RLIMIT_AS, &limit) == 0);
+	limit.rlim_cur = (rlim_t)512 << 20;
+	REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
+	errno = EXDEV;
+	while ((item = zalloc(z)) != NULL) {
+		*item = list;
+		list = item;
+	}
+	CHECK_EQ(errno, EXDEV);
+	while ((item = list) != NULL) {
+		list = *item;
+		zfree(z, item);
+	}
+	zdestroy(z);
+}
+
 TEST(zones_come_and_go)
 {
 	struct uma_stats was;

@@ -32,8 +32,10 @@ TEST(exactly_so_many)
 				REQUIRE(items[k] != NULL);
 				memset(items[k], 1, 128);
 			}
+			errno = EXDEV;
 			CHECK(zalloci(zone) == NULL);
 			CHECK(zalloc(zone) == NULL);
+			CHECK_EQ(errno, EXDEV);
 			zfreei(zone, items[n / 2]);
 			items[n / 2] = zalloc(zone);
 			CHECK(items[n / 2] != NULL);
