@@ -245,6 +245,7 @@ UMA_EXPORT void uma_malloc_type_list(
  *
  * Others may register and unregister types meanwhile.
  *
+ * Needs:    a description: NULL is a crime.
  * Context:  thread-safe; not from a signal handler.
  */
 UMA_EXPORT struct malloc_type *uma_malloc_desc2type(const char *shortdesc);

@@ -153,6 +153,8 @@ uma_malloc_desc2type(const char *shortdesc)
 {
 	struct malloc_type *type;
 
+	if (shortdesc == NULL)
+		uma_crime(__func__, "description is NULL", NULL, NULL);
 	malloc9_lock();
 	for (type = first; type != NULL; type = type->ks_next) {
 		if (is_same(type->ks_shortdesc, shortdesc))

@@ -41,6 +41,8 @@ TEST(types)
 	DIES(uma_malloc_uninit(stray),
 	    "uma: uma_malloc_uninit: malloc type is not registered: zone "
 	    "\"stray\"");
+	DIES(uma_malloc_desc2type(NULL),
+	    "uma: uma_malloc_desc2type: description is NULL");
 	uma_mfree(block, M_ONE);
 }
 
