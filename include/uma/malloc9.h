@@ -258,7 +258,8 @@ UMA_EXPORT struct malloc_type *uma_malloc_desc2type(const char *shortdesc);
  *
  * The greatest number of bytes is sampled: looked at when these numbers are
  * read, and when a CPU has made 512 allocations of the type for each CPU that
- * uses it.  What came and went between two looks is not in it.
+ * uses it.  What came and went between two looks is not in it.  A handler that
+ * interrupted the library looks for itself alone.
  */
 struct uma_malloc_stats {
 	size_t struct_bytes;

@@ -315,12 +315,33 @@ ledger_count(struct ledger *l, enum percpu_way way, size_t bytes)
 
 /* ---- reading ---- */
 
+/*
+ * What a reader saw in that life, which may be over: under the lock a ledger
+ * does not come to its next.  Where it cannot be had the sample is the
+ * reader's alone.
+ */
+static void
+sample_of(struct ledger *l, uint32_t life, uint64_t bytes)
+{
+	if (!gate_enter())
+		return;
+	if (lock_take(&types_lock)) {
+		/* relaxed: put_back() takes the lock between two lives. */
+		if (atomic_load_explicit(&l->life, memory_order_relaxed) ==
+		    life)
+			sample(l, bytes);
+		lock_drop(&types_lock);
+	}
+	gate_leave();
+}
+
 bool
 ledger_read(struct ledger *l, struct uma_malloc_stats *out)
 {
 	/* acquire, pairs with ledger_make(): its numbers are there. */
 	uint32_t life = atomic_load_explicit(&l->life, memory_order_acquire);
 	uint64_t classes = get(&l->classes);
+	uint64_t most = get(&l->bytes_max);
 
 	__builtin_memset(out, 0, sizeof(*out));
 	out->struct_bytes = sizeof(*out);
@@ -335,8 +356,9 @@ ledger_read(struct ledger *l, struct uma_malloc_stats *out)
 	atomic_thread_fence(memory_order_acquire);
 	if (atomic_load_explicit(&l->life, memory_order_relaxed) != life)
 		return false;
-	sample(l, out->in_use_bytes);
-	out->sampled_bytes_max = get(&l->bytes_max);
+	out->sampled_bytes_max = max_size(most, out->in_use_bytes);
+	if (most < out->in_use_bytes)
+		sample_of(l, life, out->in_use_bytes);
 	return true;
 }
 

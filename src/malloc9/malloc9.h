@@ -30,8 +30,8 @@
  *   3. A ledger is never unmapped: a walk needs no lock and finds at worst the
  *      name of a type that is gone, and then leaves it out.
  *
- * Locks.  One, for the list of types and the unused ledgers; outside all
- * others, and nothing is taken under it.
+ * Locks.  One, for the list of types, the unused ledgers and the samples of
+ * readers; outside all others, and nothing is taken under it.
  * What it may touch.  base port lock percpu meta heap.
  */
 #ifndef MALLOC9_MALLOC9_H

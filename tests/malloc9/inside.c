@@ -7,6 +7,9 @@
  */
 #include "common.h"
 
+#include <signal.h>
+#include <ucontext.h>
+
 #include "malloc9/inner.h"
 
 static UMA_MALLOC_DEFINE(M_INSIDE, "inside", "");
@@ -141,6 +144,87 @@ TEST_TIME(first_use_costs_the_same_for_every_type, 120)
 	harness_say("# %ld instructions early, %ld late\n", early, late);
 	CHECK(early > 1000);
 	CHECK(late < 2 * early);
+}
+
+static struct malloc_type passing[2][1];
+static void *passing_block;
+static long step_wanted;
+static bool was_inside;
+
+static void
+begin_passing(unsigned i, size_t bytes)
+{
+	passing[i][0] = (struct malloc_type){ .ks_version = UMA_MALLOC_VERSION,
+		.ks_shortdesc = i == 0 ? "former" : "next" };
+	uma_malloc_init(passing[i]);
+	/* The first block of a type is an occasion to look, the second none. */
+	uma_mfree(uma_malloc(1, passing[i], M_WAITOK), passing[i]);
+	passing_block = uma_malloc(bytes, passing[i], M_WAITOK);
+}
+
+static void
+end_passing(unsigned i)
+{
+	uma_mfree(passing_block, passing[i]);
+	uma_malloc_uninit(passing[i]);
+}
+
+/* At one step the type goes, and another gets its ledger. */
+static void
+replace(int signo, siginfo_t *info, void *context)
+{
+	ucontext_t *c = context;
+
+	(void)signo;
+	(void)info;
+	if (++steps != step_wanted)
+		return;
+	c->uc_mcontext.gregs[REG_EFL] &= ~0x100ll;
+	was_inside = !gate_enter();
+	if (was_inside)
+		return;
+	gate_leave();
+	end_passing(0);
+	begin_passing(1, 1);
+}
+
+/* Whoever reads a type's numbers as it goes leaves nothing of it behind. */
+TEST_TIME(readers_do_not_touch_the_next_type, 120)
+{
+	struct sigaction act = { .sa_sigaction = replace,
+		.sa_flags = SA_SIGINFO };
+	struct uma_malloc_stats s;
+	long replaced = 0;
+
+	REQUIRE(sigaction(SIGTRAP, &act, NULL) == 0);
+	for (step_wanted = 1;; step_wanted++) {
+		struct ledger *l;
+		bool known;
+
+		begin_passing(0, 100000);
+		l = ledger_of(passing[0]);
+		steps = 0;
+		was_inside = false;
+		trap_each(true);
+		known = ledger_read(l, &s);
+		trap_each(false);
+		if (known)
+			CHECK((strcmp(s.name, "former") == 0) ==
+			      (s.sampled_bytes_max >= 100000));
+		if (steps < step_wanted || was_inside) {
+			end_passing(0);
+			if (steps < step_wanted)
+				break;
+			continue;
+		}
+		replaced++;
+		CHECK(ledger_of(passing[1]) == l);
+		CHECK(numbers(passing[1]).sampled_bytes_max ==
+		      counted_bytes(passing_block));
+		end_passing(1);
+	}
+	harness_say("# %ld steps, %ld of them\n", step_wanted, replaced);
+	CHECK(replaced > 100);
 }
 #endif
 
