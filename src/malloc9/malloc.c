@@ -30,7 +30,8 @@ static void *take_array(size_t nmemb, size_t size, struct malloc_type *type,
 
 /*
  * See malloc9.h.  All that is not a hit is a call in the last place, so that a
- * hit saves no registers.
+ * hit keeps nothing across a call.  What it saves is for want of registers:
+ * two sequences and the arguments need more than are free.
  */
 void *
 uma_malloc(size_t size, struct malloc_type *type, int flags)
