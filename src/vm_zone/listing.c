@@ -8,6 +8,7 @@
 
 #define NAME_WIDTH 12
 #define LINE_BYTES 160
+#define LINES      32 /* written at a time */
 
 static struct {
 	struct lock lock;
@@ -140,38 +141,50 @@ put_name(struct text *t, const char *name)
 	text_put(t, field);
 }
 
-/* The line of the latest zone before `number`; false if there is none. */
-static bool
-make_row(struct text *t, uint32_t *number) UMA_UNCHECKED_LOCKS
+static void
+put_row(struct text *t, const struct vm_zone_row *row)
 {
 	struct uma_vm_zone_stats s;
+	/* relaxed: a number stands for itself. */
+	int max = atomic_load_explicit(&row->max, memory_order_relaxed);
+
+	read_numbers(row, &s);
+	put_name(t, row->name);
+	text_num(t, (uint64_t)row->size, 6);
+	text_put(t, ", ");
+	text_num(t, (uint64_t)max, 8);
+	text_put(t, ", ");
+	text_num(t, s.used, 6);
+	text_put(t, ", ");
+	text_num(t, s.free, 6);
+	text_put(t, ", ");
+	text_num(t, s.requests, 8);
+	text_put(t, "\n");
+}
+
+/*
+ * The lines of the latest zones before `number`, which becomes that of the
+ * last of them; false if there are none.  Without the lock no row is sure to
+ * stay, so each time the place is looked for: hence several lines.
+ */
+static bool
+put_rows(struct text *t, uint32_t *number) UMA_UNCHECKED_LOCKS
+{
 	struct vm_zone_row *row;
-	int max;
+	unsigned count = 0;
 
 	if (!enter())
 		return false;
 	for (row = all.first; row != NULL && row->number >= *number;
 	     row = row->next)
 		;
-	if (row != NULL) {
+	for (; row != NULL && count < LINES; row = row->next) {
 		*number = row->number;
-		read_numbers(row, &s);
-		/* relaxed: a number stands for itself. */
-		max = atomic_load_explicit(&row->max, memory_order_relaxed);
-		put_name(t, row->name);
-		text_num(t, (uint64_t)row->size, 6);
-		text_put(t, ", ");
-		text_num(t, (uint64_t)max, 8);
-		text_put(t, ", ");
-		text_num(t, s.used, 6);
-		text_put(t, ", ");
-		text_num(t, s.free, 6);
-		text_put(t, ", ");
-		text_num(t, s.requests, 8);
-		text_put(t, "\n");
+		put_row(t, row);
+		count++;
 	}
 	leave();
-	return row != NULL;
+	return count != 0;
 }
 
 /* See uma/vm_zone.h. */
@@ -182,15 +195,15 @@ uma_vm_zone_print(int fd)
 	    "\nITEM            SIZE     LIMIT     USED    FREE  REQUESTS\n";
 	uint32_t number = UINT32_MAX;
 	bool any = false;
-	char line[LINE_BYTES];
-	struct text t = { line, line + sizeof(line) };
+	char lines[LINES * LINE_BYTES];
+	struct text t = { lines, lines + sizeof(lines) };
 
 	port_write(fd, head, sizeof(head) - 1);
-	while (make_row(&t, &number)) {
+	while (put_rows(&t, &number)) {
 		if (!any)
 			port_write(fd, "\n", 1);
 		any = true;
-		port_write(fd, line, (size_t)(t.at - line));
-		t.at = line;
+		port_write(fd, lines, (size_t)(t.at - lines));
+		t.at = lines;
 	}
 }

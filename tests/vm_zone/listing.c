@@ -12,7 +12,7 @@
 static void
 check_print(const char *want)
 {
-	char got[4096];
+	char got[8192];
 	FILE *file = tmpfile();
 	ssize_t n;
 
@@ -103,6 +103,29 @@ TEST(zones_leave_in_any_order)
 		 "b:                32,        0,      0,      0,        0\n");
 	zdestroy(z[1]);
 	zdestroy(z[0]);
+	check_print(HEAD);
+}
+
+/* Lines are written several at a time: none is lost or comes twice. */
+TEST(numbers_of_zones)
+{
+	vm_zone_t z[100];
+	char want[8192] = HEAD;
+
+	for (int count = 1; count <= 100; count++) {
+		char *at = want + strlen(HEAD);
+
+		z[count - 1] = zinit("many", 32 * count, 0, 0, 0);
+		REQUIRE(z[count - 1] != NULL);
+		*at++ = '\n';
+		for (int i = count; i > 0; i--)
+			at += sprintf(at,
+			    "many:         %6d, %8d, %6d, %6d, %8d\n", 32 * i,
+			    0, 0, 0, 0);
+		check_print(want);
+	}
+	for (int i = 0; i < 100; i++)
+		zdestroy(z[i]);
 	check_print(HEAD);
 }
 
