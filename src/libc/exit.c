@@ -324,14 +324,14 @@ put(struct walk *w, const char *s)
 		*w->at++ = *s++;
 }
 
-/* A name from outside: what would break the line becomes a '?'. */
+/* A name from outside, by the rule of text_clean(), which cannot be called. */
 static void
 put_name(struct walk *w, const char *s, bool is_word)
 {
 	for (; *s != '\0' && w->at < w->end; s++) {
-		bool is_control = (unsigned char)*s < ' ';
+		bool is_clean = *s >= (is_word ? '!' : ' ') && *s <= '~';
 
-		*w->at++ = is_control || (is_word && *s == ' ') ? '?' : *s;
+		*w->at++ = is_clean ? *s : '?';
 	}
 }
 

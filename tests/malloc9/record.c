@@ -3,7 +3,8 @@
  * record.c - a program with known types, for record_test.py
  *
  * The parent leaves three blocks of "kept" and none of "gone"; with an
- * argument a child adds one more of "kept" and takes "forked" besides.
+ * argument a child adds one more of "kept" and takes one besides whose name has
+ * bytes that no terminal should get.
  */
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -13,7 +14,7 @@
 
 static UMA_MALLOC_DEFINE(M_KEPT, "kept name sizes 5", "");
 static UMA_MALLOC_DEFINE(M_GONE, "gone", "");
-static UMA_MALLOC_DEFINE(M_FORKED, "forked", "");
+static UMA_MALLOC_DEFINE(M_FORKED, "f\303\266r\177ked", "");
 
 int
 main(int argc, char **argv)

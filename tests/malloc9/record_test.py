@@ -47,7 +47,7 @@ class RecordTest(unittest.TestCase):
             self.table_of(PROGRAM, "fork"), HEAD +
             "kept name sizes 5     7   134K        4  1024\n"
             f"         gone     0     0K      100  {SMALL}\n"
-            "       forked     0     0K        1  32\n")
+            "     f??r?ked     0     0K        1  32\n")
 
     def test_summary(self):
         done = self.run_it(PROGRAM)
