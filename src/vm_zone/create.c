@@ -239,7 +239,8 @@ uma_vm_zbootinit(
 	if (!vm_zone_boot_start(z, item, (uint32_t)nitems))
 		uma_crime(w.function, "no memory for so many items", NULL,
 		    printable(name));
-	__builtin_memset(item, 0, (size_t)size * (size_t)nitems);
+	if (nitems > 0)
+		__builtin_memset(item, 0, (size_t)size * (size_t)nitems);
 	vm_zone_set_state(z, VM_ZONE_BOOT);
 	vm_zone_list(z->zrow);
 }

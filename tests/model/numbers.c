@@ -81,7 +81,7 @@ numbers_start(void)
 {
 	struct walk w = walk_all();
 
-	base.zones = w.zones - w.ours;
+	base.zones = w.zones - w.ours - types_zones();
 	base.blocks = blocks_now(&w) - blocks_live();
 }
 

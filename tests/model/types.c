@@ -167,9 +167,11 @@ make_vm(const struct step *s)
 {
 	static struct vm_zone store[PLAY_VM_ZONES];
 	static char boot[BOOT_ITEMS][BOOT_BYTES];
+	/* They stay, as zbootinit() demands. */
+	static char names[PLAY_VM_ZONES][32];
 	unsigned v = s->zone % PLAY_VM_ZONES;
 	int flags = s->kind % 2 == 0 ? 0 : ZONE_INTERRUPT;
-	char name[32];
+	char *name = names[v];
 
 	if (v == 0 && vm[0].zone != NULL && vm[0].zone->zzone == NULL) {
 		if (!zinitna(&store[0], NULL, NULL, 0, s->count, flags, 1))
@@ -178,7 +180,7 @@ make_vm(const struct step *s)
 	}
 	if (vm[v].zone != NULL)
 		return;
-	snprintf(name, sizeof name, "vm %u", v);
+	snprintf(name, sizeof names[v], "vm %u", v);
 	vm[v].live = 0;
 	vm[v].allocs = 0;
 	vm[v].limit = flags == 0 ? 0 : s->count;
