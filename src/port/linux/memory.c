@@ -24,6 +24,23 @@
 #define NAME_BYTES       80 /* the kernel's limit, with the final 0 */
 #define MAP_ANON_PRIVATE (MAP_PRIVATE | MAP_ANONYMOUS)
 
+/*
+ * The kernel makes one change of the address space after another, so what was
+ * done to memory that is unmapped comes before what is done to memory that is
+ * mapped there later.  The sanitizer sees no calls of the kernel.
+ */
+#if UMA_THREAD_SANITIZED
+void __tsan_acquire(void *);
+void __tsan_release(void *);
+static char changes;
+#define BEFORE_UNMAP() __tsan_release(&changes)
+#define AFTER_MAP()    __tsan_acquire(&changes)
+#else
+#define BEFORE_UNMAP() ((void)0)
+#define AFTER_MAP()    ((void)0)
+#endif
+
+static long map(uintptr_t hint, size_t bytes, int prot, int flags);
 static void *map_aligned(size_t bytes, size_t align, int prot, int flags);
 static void *map_trimmed(size_t bytes, size_t align, int prot, int flags);
 static void *map_try(
@@ -111,6 +128,7 @@ port_unmap(void *addr, size_t bytes)
 {
 	/* Whoever is there next is not told of by us. */
 	port_mark(addr, bytes, PORT_KEPT);
+	BEFORE_UNMAP();
 	sys_call(SYS_munmap, sys_arg(addr), (long)bytes, 0);
 }
 
@@ -119,9 +137,12 @@ void *
 port_remap(void *addr, size_t old_bytes, size_t bytes, size_t align)
 {
 	int may_move = align <= port_page_bytes() ? MREMAP_MAYMOVE : 0;
-	long place = sys_call6(SYS_mremap, sys_arg(addr), (long)old_bytes,
-	    (long)bytes, may_move, 0, 0);
+	long place;
 
+	BEFORE_UNMAP();
+	place = sys_call6(SYS_mremap, sys_arg(addr), (long)old_bytes,
+	    (long)bytes, may_move, 0, 0);
+	AFTER_MAP();
 	if (!failed(place))
 		return (void *)place;
 	if (may_move != 0 || bytes <= old_bytes)
@@ -233,6 +254,17 @@ port_name(void *addr, size_t bytes, const char *name)
 		atomic_store_explicit(&refused, true, memory_order_relaxed);
 }
 
+/* The kernel's answer. */
+static long
+map(uintptr_t hint, size_t bytes, int prot, int flags)
+{
+	long place = sys_call6(SYS_mmap, (long)hint, (long)bytes, prot,
+	    MAP_ANON_PRIVATE | flags, -1, 0);
+
+	AFTER_MAP();
+	return place;
+}
+
 /*
  * The exact size first: the kernel often places it well.  Then the aligned
  * address just below, as the kernel goes downward.  Then a wider range.
@@ -240,8 +272,7 @@ port_name(void *addr, size_t bytes, const char *name)
 static void *
 map_aligned(size_t bytes, size_t align, int prot, int flags)
 {
-	long place = sys_call6(
-	    SYS_mmap, 0, (long)bytes, prot, MAP_ANON_PRIVATE | flags, -1, 0);
+	long place = map(0, bytes, prot, flags);
 	void *range;
 
 	if (failed(place))
@@ -270,8 +301,7 @@ map_trimmed(size_t bytes, size_t align, int prot, int flags)
 
 	if (bytes > SIZE_MAX - slack)
 		return NULL;
-	place = sys_call6(SYS_mmap, 0, (long)(bytes + slack), PROT_NONE,
-	    MAP_ANON_PRIVATE | flags, -1, 0);
+	place = map(0, bytes + slack, PROT_NONE, flags);
 	if (failed(place))
 		return NULL;
 	start = (uintptr_t)place;
@@ -293,8 +323,7 @@ map_trimmed(size_t bytes, size_t align, int prot, int flags)
 static void *
 map_try(uintptr_t hint, size_t bytes, size_t align, int prot, int flags)
 {
-	long place = sys_call6(SYS_mmap, (long)hint, (long)bytes, prot,
-	    MAP_ANON_PRIVATE | flags, -1, 0);
+	long place = map(hint, bytes, prot, flags);
 
 	if (failed(place))
 		return NULL;

@@ -261,4 +261,44 @@ TEST(fork_calls_the_three)
 	CHECK_EQ(status, 0);
 }
 
+/* Writes to a page and unmaps it, and says so in a way that orders nothing. */
+static _Atomic uintptr_t left_at;
+
+static void *
+map_and_leave(void *arg)
+{
+	char *p = port_map(65536, 65536);
+
+	REQUIRE(p != NULL);
+	p[0] = 1;
+	port_unmap(p, 65536);
+	atomic_store_explicit(&left_at, (uintptr_t)p, memory_order_relaxed);
+	return arg;
+}
+
+/* To the thread sanitizer, too, which is not told of calls of the kernel. */
+TEST(what_was_unmapped_can_be_mapped_by_others)
+{
+	unsigned again = 0;
+
+	for (int round = 0; round < 200; round++) {
+		pthread_t t;
+		uintptr_t was;
+		char *p;
+
+		atomic_store(&left_at, 0);
+		REQUIRE(pthread_create(&t, NULL, map_and_leave, NULL) == 0);
+		while ((was = atomic_load_explicit(
+			    &left_at, memory_order_relaxed)) == 0)
+			port_yield();
+		p = port_map(65536, 65536);
+		REQUIRE(p != NULL);
+		again += (uintptr_t)p == was;
+		p[0] = 2;
+		pthread_join(t, NULL);
+		port_unmap(p, 65536);
+	}
+	CHECK(again > 0);
+}
+
 TEST_MAIN
