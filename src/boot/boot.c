@@ -71,6 +71,8 @@ wake_all(void)
 
 	if (!percpu_awake && !wake_percpu())
 		return false;
+	if (!percpu_awake)
+		pagemap_open(NULL);
 	percpu_awake = true;
 	percpu_open();
 	return heap_start();
@@ -176,6 +178,7 @@ start_by_hand(void *bootmem)
 	end = round_down(end, GRANULE);
 	meta_boot((void *)start, slabs - start);
 	supply_boot((void *)slabs, end - slabs);
+	pagemap_open(bootmem);
 	watch_forks();
 	if (!wake_percpu())
 		uma_crime("uma_startup", "no address space", NULL, NULL);

@@ -15,7 +15,7 @@
 #define BACKED_MAX 4096u
 
 /* free() may come before the first malloc() has woken the library. */
-struct heap_hit uma_heap = { .pagemap = &pagemap_root };
+struct heap_hit uma_heap = { .window = PAGEMAP_NO_WINDOW };
 
 static struct uma_zone *zones[HEAP_CLASSES];
 static size_t sizes[HEAP_CLASSES];
@@ -31,16 +31,18 @@ heap_class_bytes(unsigned index)
 }
 
 static void
-make_table(void)
+make_tables(void)
 {
 	unsigned index = 0;
 
 	for (size_t i = 0; i <= HEAP_SMALL_MAX / STEP; i++) {
 		while (sizes[index] < i * STEP)
 			index++;
-		uma_heap.offset_of[i] =
-		    (uint16_t)(index * sizeof(struct cache));
+		uma_heap.class_of[i] = (uint8_t)index;
 	}
+	for (size_t bytes = 0; bytes <= HEAP_DIRECT_MAX; bytes++)
+		uma_heap.direct[bytes] =
+		    heap_hit_records(heap_hit_index(bytes));
 }
 
 static bool
@@ -55,7 +57,7 @@ make_zone(unsigned index, uintptr_t caches)
 		.align = min_size(bytes & -bytes, GRANULE),
 		.flags = UMA_ZONE_MALLOC,
 		.caches = caches + index * sizeof(struct cache),
-		.owner = HEAP_OWNER + index * (uint32_t)sizeof(struct cache),
+		.owner = HEAP_OWNER(index),
 	};
 
 	if (bytes > BACKED_MAX)
@@ -71,11 +73,17 @@ make_zone(unsigned index, uintptr_t caches)
 static void
 make_hit(uintptr_t caches)
 {
-	bool rseq = percpu_mode == PERCPU_RSEQ;
-
+	if (percpu_mode != PERCPU_RSEQ)
+		caches = percpu_nothing();
 	uma_heap.rseq = percpu_rseq;
-	uma_heap.caches = rseq ? caches : percpu_nothing();
-	uma_heap.by_owner = uma_heap.caches - HEAP_OWNER;
+	uma_heap.window = pagemap_window;
+	uma_heap.by_owner = caches - HEAP_OWNER(0);
+	make_tables();
+	/* From here on the hits may be taken: see arch_is_below(). */
+	__atomic_store_n(
+	    &uma_heap.direct_limit, HEAP_DIRECT_MAX + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(
+	    &uma_heap.small_limit, HEAP_SMALL_MAX + 1, __ATOMIC_RELEASE);
 }
 
 bool
@@ -95,10 +103,7 @@ heap_start(void)
 		if (!make_zone(index, caches))
 			return false;
 	}
-	make_table();
 	make_hit(caches);
-	/* Last: from here on the hits may be taken.  See heap_hit_has(). */
-	__atomic_store_n(&uma_heap.limit, HEAP_SMALL_MAX + 1, __ATOMIC_RELEASE);
 	return true;
 }
 

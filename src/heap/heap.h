@@ -41,95 +41,90 @@
 /* HEAP_ALONE: zeros, in a mapping of its own, whatever the size. */
 enum heap_how { HEAP_RAW = 0, HEAP_ZERO = 1, HEAP_ALONE = 2 };
 
+/* Sizes to here find their record by one load. */
+#define HEAP_DIRECT_MAX 1024u
+
 /*
  * What the hits of malloc() and free() read, in one object so that another
  * library reaches all of it from one address.  Zero until heap_start(): then
  * every hit misses.
  */
 struct heap_hit {
-	size_t limit;     /* sizes below it have a class */
-	uintptr_t caches; /* records of class 0; or ones that miss */
+	size_t direct_limit; /* sizes below it are in `direct` */
+	size_t small_limit;  /* sizes below it have a class */
+	uintptr_t by_owner;  /* what an owner is an offset from */
 	struct arch_rseq rseq;
-	struct pagemap *pagemap; /* set while asleep, too: see heap.c */
-	uintptr_t by_owner;      /* caches - HEAP_OWNER */
-	/* How far from class 0's, by size / 16, rounded up. */
-	uint16_t offset_of[HEAP_SMALL_MAX / 16 + 1];
+	struct pagemap_window window;
+	uintptr_t direct[HEAP_DIRECT_MAX + 1]; /* records, by size */
+	/* By size / 16, rounded up. */
+	uint8_t class_of[HEAP_SMALL_MAX / 16 + 1];
 };
 
 UMA_EXPORT extern struct heap_hit uma_heap;
 
 /*
- * What the page map has for owner of a class: this and the offset of its
- * records, so that the sign of the word tells a block from all else.
+ * What the page map has for owner of a class: where its records are.  Counted
+ * from one record before class 0's, as 0 is no owner.
  */
-#define HEAP_OWNER UINT32_C(0x80000000)
+#define HEAP_OWNER(index) (((index) + 1) * (uint32_t)sizeof(struct cache))
+
+/* The records of a class; or ones that miss. */
+UMA_FAST uintptr_t
+heap_hit_records(size_t index)
+{
+	return uma_heap.by_owner + HEAP_OWNER(index);
+}
 
 /* Whether a size has a class, and all else that its hit reads is there. */
 UMA_FAST bool
 heap_hit_has(size_t bytes)
 {
-	/*
-	 * acquire, pairs with heap_start().  Compilers fold a plain load into
-	 * the comparison, and an atomic one they do not.
-	 */
-	if (!ARCH_LOADS_IN_ORDER || UMA_THREAD_SANITIZED)
-		return bytes <
-		       __atomic_load_n(&uma_heap.limit, __ATOMIC_ACQUIRE);
-	if (unlikely(bytes >= uma_heap.limit))
-		return false;
-	atomic_signal_fence(memory_order_acquire);
-	return true;
+	return arch_is_below(bytes, &uma_heap.small_limit);
 }
 
 /* The class of a size that has one. */
 UMA_FAST size_t
 heap_hit_index(size_t bytes)
 {
-	return uma_heap.offset_of[(bytes + 15) / 16] / sizeof(struct cache);
+	return uma_heap.class_of[(bytes + 15) / 16];
 }
 
 /* Inlined into malloc(): NULL for a miss, a large size, or before the start. */
 UMA_FAST void *
 heap_hit_alloc(size_t bytes)
 {
-	if (unlikely(!heap_hit_has(bytes)))
+	uintptr_t records;
+
+	if (likely(arch_is_below(bytes, &uma_heap.direct_limit)))
+		records = uma_heap.direct[bytes];
+	else if (heap_hit_has(bytes))
+		records = heap_hit_records(heap_hit_index(bytes));
+	else
 		return NULL;
-	return arch_pop(uma_heap.caches + uma_heap.offset_of[(bytes + 15) / 16],
-	    &uma_heap.rseq);
-}
-
-/* The hit word of what may be a block; 0 unless the hit can serve it. */
-UMA_FAST uint64_t
-heap_hit_word(const void *block)
-{
-	uint64_t hit = pagemap_hit(uma_heap.pagemap, block);
-
-	return likely((int64_t)hit < 0) &&
-		       likely(pagemap_hit_starts(hit, block))
-		   ? hit
-		   : 0;
+	return arch_pop(records, &uma_heap.rseq);
 }
 
 /* The class of a block; HEAP_CLASSES for whatever the hit cannot serve. */
 UMA_FAST size_t
 heap_hit_class(const void *block)
 {
-	uint64_t hit = heap_hit_word(block);
+	uint64_t hit = pagemap_hit(&uma_heap.window, block);
 
-	return likely(hit != 0) ? (pagemap_hit_owner(hit) - HEAP_OWNER) /
-				      sizeof(struct cache)
-				: HEAP_CLASSES;
+	return likely(pagemap_starts((uint32_t)hit, block))
+		   ? pagemap_hit_owner(hit) / sizeof(struct cache) - 1
+		   : HEAP_CLASSES;
 }
 
 /* Inlined into free(): whether that was all. */
 UMA_FAST bool
 heap_hit_free(void *block)
 {
-	uint64_t hit = heap_hit_word(block);
+	uint64_t hit = pagemap_hit(&uma_heap.window, block);
 
-	return likely(hit != 0) &&
-	       likely(arch_push(uma_heap.by_owner + pagemap_hit_owner(hit),
-		   &uma_heap.rseq, block));
+	if (unlikely(!pagemap_starts((uint32_t)hit, block)))
+		return false;
+	return likely(arch_push(
+	    uma_heap.by_owner + pagemap_hit_owner(hit), &uma_heap.rseq, block));
 }
 
 /*

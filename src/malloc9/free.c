@@ -13,8 +13,8 @@ uma_mfree(void *block, struct malloc_type *type)
 
 	if (unlikely(index >= HEAP_CLASSES) || unlikely(type == NULL) ||
 	    unlikely(!class_open(type, index)) ||
-	    unlikely(!arch_push(uma_heap.caches + index * sizeof(struct cache),
-		&percpu_rseq, block))) {
+	    unlikely(
+		!arch_push(heap_hit_records(index), &percpu_rseq, block))) {
 		give(block, type);
 		return;
 	}

@@ -46,8 +46,7 @@ uma_malloc(size_t size, struct malloc_type *type, int flags)
 	index = heap_hit_index(size);
 	if (unlikely(!class_open(type, index)))
 		return take(size, ALIGN_MIN, type, flags, __func__);
-	block = arch_pop(
-	    uma_heap.caches + index * sizeof(struct cache), &percpu_rseq);
+	block = arch_pop(heap_hit_records(index), &percpu_rseq);
 	if (unlikely(block == NULL))
 		return take(size, ALIGN_MIN, type, flags, __func__);
 	if (unlikely(

@@ -17,76 +17,137 @@ struct pages {
 	_Atomic(void *) headers[PAGES_MAX];
 };
 
-struct pagemap pagemap_root;
+struct leaf {
+	_Atomic(void *) headers[1u << PAGEMAP_LEAF_BITS];
+};
+
+static _Atomic(struct leaf *) root[1u << PAGEMAP_ROOT_BITS];
 
 /*
  * The first leaf that anybody asks for: it is most processes' only one, and at
  * boot there may be no memory for another.
  */
-static struct pagemap_leaf first_leaf;
+static struct leaf first_leaf;
 static _Atomic bool first_taken;
 
-/*
- * With e = magic * stride - 2^32, a distance n = q * stride + r gives
- * r * magic + q * e modulo 2^32.  That is below magic for r = 0 if q * e is,
- * and not below it nor wrapped for any r if (q + 1) * e is.
- */
-uint64_t
-pagemap_hit_make(uint32_t owner, size_t stride)
-{
-	uint64_t magic = (UINT64_C(1) << 32) / stride;
-	uint64_t e;
+struct pagemap_window pagemap_window = PAGEMAP_NO_WINDOW;
 
-	if (stride > GRANULE)
+/*
+ * Where all memory is the caller's: the words of one leaf's span of addresses.
+ * Else the window has twice the addresses that the process can fill, and its
+ * words an eight-thousandth of them, which costs memory where they are used.
+ */
+#define FIXED_GRANULES ((size_t)1 << PAGEMAP_LEAF_BITS)
+#define WINDOW_MIN     ((size_t)64 << 20)
+#define WINDOW_MAX     ((size_t)4 << 40)
+
+static size_t
+window_bytes(void)
+{
+	size_t most = min_size(port_memory_bytes(), port_address_limit());
+	size_t want = min_size(max_size(most, WINDOW_MIN / 2), WINDOW_MAX / 2);
+
+	return 2 * pow2_up(want);
+}
+
+static void
+window_set(uintptr_t middle, uint64_t *words, size_t granules)
+{
+	uintptr_t half = granules / 2 * GRANULE;
+
+	pagemap_window.base =
+	    round_down(middle, GRANULE) - min_size(half, middle);
+	pagemap_window.words = words;
+	/* release, pairs with arch_is_below(): the two above. */
+	__atomic_store_n(&pagemap_window.granules, granules, __ATOMIC_RELEASE);
+}
+
+void
+pagemap_open(const void *memory)
+{
+	static uint64_t fixed[FIXED_GRANULES];
+	size_t granules = window_bytes() / GRANULE;
+	uint64_t *words = NULL;
+
+	if (memory != NULL) {
+		window_set((uintptr_t)memory, fixed, FIXED_GRANULES);
+		return;
+	}
+	for (; words == NULL && granules >= WINDOW_MIN / GRANULE; granules /= 2)
+		words = port_map(granules * sizeof(*words), port_page_bytes());
+	if (words == NULL)
+		return;
+	granules *= 2; /* as the loop left it */
+	port_name(words, granules * sizeof(*words), "uma:meta");
+	window_set((uintptr_t)words, words, granules);
+}
+
+/* The word of a granule; NULL outside the window. */
+static uint64_t *
+word_of(const void *address)
+{
+	uintptr_t i =
+	    ((uintptr_t)address - pagemap_window.base) >> GRANULE_BITS;
+
+	return i < pagemap_window.granules ? &pagemap_window.words[i] : NULL;
+}
+
+static void
+word_set(const void *address, uint64_t hit)
+{
+	uint64_t *word = word_of(address);
+
+	/* relaxed: nobody else has the address, yet or any more. */
+	if (word != NULL)
+		__atomic_store_n(word, hit, __ATOMIC_RELAXED);
+}
+
+/*
+ * With e = magic * stride - 2^32, which is not 0, a distance n = q * stride + r
+ * gives r * magic + q * e modulo 2^32.  For r = 0 that is above 0 and below
+ * magic if q * e is.  For any other r it is not below magic, and not above 2^32
+ * if (q + 1) * e is not above magic.
+ */
+uint32_t
+pagemap_magic(size_t stride)
+{
+	uint64_t magic = (UINT64_C(1) << 32) / stride + 1;
+	uint64_t e = magic * stride - (UINT64_C(1) << 32);
+
+	if (stride > GRANULE || GRANULE / stride * e >= magic ||
+	    ((GRANULE - 1) / stride + 1) * e > magic)
 		return 0;
-	magic += magic * stride < UINT64_C(1) << 32;
-	e = magic * stride - (UINT64_C(1) << 32);
-	if ((GRANULE / stride + 1) * e >= magic)
-		return 0;
-	return (uint64_t)owner << 32 | (uint32_t)(0 - magic);
+	return (uint32_t)magic;
 }
 
 /* A leaf in reserve, for those who may not fail. */
-static _Atomic(struct pagemap_leaf *) spare;
+static _Atomic(struct leaf *) spare;
 
-static uintptr_t *
+static _Atomic(struct leaf *) *
 leaf_slot(const void *address)
 {
-	return &pagemap_root.leaves[(uintptr_t)address / LEAF_SPAN];
-}
-
-/* What the root has for a leaf; the distance is exact modulo 2^64. */
-static uintptr_t
-leaf_away(struct pagemap_leaf *leaf)
-{
-	return (uintptr_t)leaf - (uintptr_t)pagemap_root.zeros;
+	return &root[(uintptr_t)address / LEAF_SPAN];
 }
 
 /* The leaf of an address; NULL if there is none. */
-static struct pagemap_leaf *
+static struct leaf *
 leaf_of(const void *address)
 {
-	uintptr_t away;
-
 	if ((uintptr_t)address / LEAF_SPAN >> PAGEMAP_ROOT_BITS != 0)
 		return NULL;
 	/* acquire, pairs with leaf_enter(): its zeros. */
-	away = __atomic_load_n(leaf_slot(address), __ATOMIC_ACQUIRE);
-	return away == 0
-		   ? NULL
-		   : (struct pagemap_leaf *)(away +
-					     (uintptr_t)pagemap_root.zeros);
+	return atomic_load_explicit(leaf_slot(address), memory_order_acquire);
 }
 
 /* Enter a leaf where there is none.  False: there is one. */
 static bool
-leaf_enter(const void *address, struct pagemap_leaf *leaf)
+leaf_enter(const void *address, struct leaf *leaf)
 {
-	uintptr_t none = 0;
+	struct leaf *none = NULL;
 
 	/* release: publishes its zeros. */
-	return __atomic_compare_exchange_n(leaf_slot(address), &none,
-	    leaf_away(leaf), false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	return atomic_compare_exchange_strong_explicit(leaf_slot(address),
+	    &none, leaf, memory_order_release, memory_order_relaxed);
 }
 
 static size_t
@@ -99,7 +160,7 @@ leaf_index(const void *address)
 static _Atomic(void *) *
 header_slot(const void *address)
 {
-	struct pagemap_leaf *leaf = leaf_of(address);
+	struct leaf *leaf = leaf_of(address);
 
 	return leaf == NULL ? NULL : &leaf->headers[leaf_index(address)];
 }
@@ -108,7 +169,7 @@ void *
 pagemap_hold_leaf(enum meta_how how)
 {
 	/* acquire, pairs with pagemap_drop_leaf(). */
-	struct pagemap_leaf *leaf =
+	struct leaf *leaf =
 	    atomic_exchange_explicit(&spare, NULL, memory_order_acquire);
 
 	return leaf != NULL ? leaf : meta_take(sizeof(*leaf), how);
@@ -117,13 +178,13 @@ pagemap_hold_leaf(enum meta_how how)
 void
 pagemap_drop_leaf(void *leaf)
 {
-	struct pagemap_leaf *none = NULL;
+	struct leaf *none = NULL;
 
 	/* release: its zeros.  A second one is of no use. */
 	if (leaf != NULL &&
 	    !atomic_compare_exchange_strong_explicit(&spare, &none, leaf,
 		memory_order_release, memory_order_relaxed))
-		port_unmap(leaf, sizeof(struct pagemap_leaf));
+		port_unmap(leaf, sizeof(struct leaf));
 }
 
 void
@@ -136,20 +197,20 @@ pagemap_set_held(const void *address, void *header, void **leaf)
 	    header_slot(address), header, memory_order_relaxed);
 }
 
-static struct pagemap_leaf *
+static struct leaf *
 leaf_take(enum meta_how how)
 {
 	/* relaxed: it is zero, and one thread's. */
 	if (!atomic_exchange_explicit(&first_taken, true, memory_order_relaxed))
 		return &first_leaf;
-	return meta_take(sizeof(struct pagemap_leaf), how);
+	return meta_take(sizeof(struct leaf), how);
 }
 
 /* The leaf of an address, made if there is none. */
-static struct pagemap_leaf *
+static struct leaf *
 leaf_make(const void *address, enum meta_how how)
 {
-	struct pagemap_leaf *leaf = leaf_of(address);
+	struct leaf *leaf = leaf_of(address);
 
 	if (leaf != NULL ||
 	    (uintptr_t)address / LEAF_SPAN >> PAGEMAP_ROOT_BITS != 0)
@@ -199,17 +260,16 @@ pagemap_set(const void *address, size_t bytes, void *header, uint64_t hit,
 {
 	for (size_t done = 0; done < bytes; done += GRANULE) {
 		const char *at = (const char *)address + done;
-		struct pagemap_leaf *leaf = leaf_make(at, how);
-		size_t i = leaf_index(at);
+		struct leaf *leaf = leaf_make(at, how);
 
 		if (leaf == NULL) {
 			pagemap_clear(address, done);
 			return false;
 		}
 		/* relaxed: the address is published after this. */
-		atomic_store_explicit(
-		    &leaf->headers[i], header, memory_order_relaxed);
-		__atomic_store_n(&leaf->hits[i], hit, __ATOMIC_RELAXED);
+		atomic_store_explicit(&leaf->headers[leaf_index(at)], header,
+		    memory_order_relaxed);
+		word_set(at, hit);
 	}
 	return true;
 }
@@ -220,13 +280,13 @@ pagemap_clear(const void *address, size_t bytes)
 {
 	for (size_t done = 0; done < bytes; done += GRANULE) {
 		const char *at = (const char *)address + done;
-		struct pagemap_leaf *leaf = leaf_of(at);
+		struct leaf *leaf = leaf_of(at);
 		size_t i = leaf_index(at);
 		struct pages *pages = pages_of(atomic_load_explicit(
 		    &leaf->headers[i], memory_order_relaxed));
 
 		/* relaxed: nobody else has the address any more. */
-		__atomic_store_n(&leaf->hits[i], 0, __ATOMIC_RELAXED);
+		word_set(at, 0);
 		atomic_store_explicit(
 		    &leaf->headers[i], NULL, memory_order_relaxed);
 		if (pages != NULL)

@@ -7,22 +7,27 @@
  *
  *	address   63..48 0 | 47..32 root index | 31..16 leaf index | 15..0
  *	root      2^16 leaves, in the library's zeros
- *	leaf      for each granule of 64 KiB a word for the hit, and the header
- *	          of what lies there
+ *	leaf      for each granule of 64 KiB the header of what lies there
  *
- * Both indices are halves of the address, cut without a mask.  The root says
- * how far behind a table of zeros the leaf's words are, so that a leaf which
- * is not there needs no test: its words are those zeros.
+ * The hits look elsewhere, as two loads in a row are most of what a free waits
+ * for: at a window, one flat table of words for a range of addresses that is
+ * chosen at the start, around where the system maps memory.  What lies outside
+ * has no word and takes one call more.
  *
- * The hit word {owner:32, -magic:32} is set for slabs of one granule, whose
- * items end where the granule ends: an item starts at distance n from the end
- * exactly if n is a multiple of the stride, which is if
+ *	block of malloc   {owner:32, magic:32}
+ *	item of a zone    {owner:32, 0}, the magic is in the zone
+ *	all else          0
  *
- *	(n * magic mod 2^32) < magic,   magic = 2^32 / stride, rounded up
+ * A word is set for slabs of one granule, whose items end where the granule
+ * ends: an item starts at distance n from the end exactly if n is a multiple of
+ * the stride, which is if
+ *
+ *	0 < (n * magic mod 2^32) < magic,   magic = 2^32 / stride, rounded down,
+ *	                                            and one more
  *
  * so that one load tells whose item an address is and whether one starts there.
- * All granules of a zone have the same word: who knows it compares it whole.
- * It is never 0, which is the word of what is not ours.
+ * With a magic of 0 none does: no word needs a test for what it is.  All
+ * granules of a zone have the same word: who knows it compares it whole.
  *
  * A header starts with an `enum pagemap_kind`.  A granule that several slabs
  * of private suppliers share has a table of its pages for a header.
@@ -31,6 +36,7 @@
  *   1. An entry is zero for every granule that is not the library's.
  *   2. Entries change only for granules that nobody but the changer uses;
  *      readers need no lock.  Leaves are never given back.
+ *   3. The window is opened once, before anything is entered.
  *
  * What it may touch.  base port meta.
  */
@@ -54,40 +60,55 @@ enum pagemap_kind {
 	PAGEMAP_PAGES,
 };
 
-struct pagemap_leaf {
-	uint64_t hits[1u << PAGEMAP_LEAF_BITS];
-	_Atomic(void *) headers[1u << PAGEMAP_LEAF_BITS];
+/*
+ * Before it is opened no address is in it, whatever mixture of old and new a
+ * reader finds: the base then is no user's address.
+ */
+struct pagemap_window {
+	uintptr_t base;
+	size_t granules;
+	uint64_t *words;
 };
 
-struct pagemap {
-	uint64_t zeros[1u << PAGEMAP_LEAF_BITS];
-	/* Bytes from the zeros to the leaf; 0: there is none. */
-	uintptr_t leaves[1u << PAGEMAP_ROOT_BITS];
-};
+#define PAGEMAP_NO_WINDOW \
+	{ \
+		(uintptr_t)1 << 63, 0, NULL \
+	}
 
-extern struct pagemap pagemap_root;
+extern struct pagemap_window pagemap_window;
 
 /*
- * The hit word of any address; 0 for none.  `map` is the map, or a pointer to
- * it where its name is not known.
+ * Open the window: around `memory` if that is all there is, without asking the
+ * system, else around where the system maps.  Called once, by boot, before any
+ * other thread can have an address of the library's.  Without memory for it
+ * everything is outside.
  */
-UMA_FAST uint64_t
-pagemap_hit(const struct pagemap *map, const void *address)
-{
-	uintptr_t a = (uintptr_t)address;
-	uintptr_t root = a >> (GRANULE_BITS + PAGEMAP_LEAF_BITS);
-	const uint64_t *hits;
+void pagemap_open(const void *memory);
 
-	if (unlikely(root >= (uintptr_t)1 << PAGEMAP_ROOT_BITS))
+/* The hit word of any address; 0 for none. */
+UMA_FAST uint64_t
+pagemap_hit(const struct pagemap_window *window, const void *address)
+{
+	uintptr_t i =
+	    ((uintptr_t)address - load_settled(&window->base)) >> GRANULE_BITS;
+
+	if (unlikely(!arch_is_below(i, &window->granules)))
 		return 0;
 	/* Who has an address of ours got it after it was set. */
-	hits = (const uint64_t *)arch_opaque(
-	    (uintptr_t)map + load_settled(&map->leaves[root]));
-	return load_settled(&hits[(uint32_t)a >> GRANULE_BITS]);
+	return load_settled(&load_settled(&window->words)[i]);
 }
 
-/* The word for an owner, 0 if the test would not be exact for the stride. */
-uint64_t pagemap_hit_make(uint32_t owner, size_t stride);
+/*
+ * What multiplies a distance from the end of a granule; 0 if the test would
+ * not be exact for the stride.
+ */
+uint32_t pagemap_magic(size_t stride);
+
+UMA_FAST uint64_t
+pagemap_hit_make(uint32_t owner, uint32_t magic)
+{
+	return (uint64_t)owner << 32 | magic;
+}
 
 UMA_FAST uint32_t
 pagemap_hit_owner(uint64_t hit)
@@ -96,18 +117,17 @@ pagemap_hit_owner(uint64_t hit)
 }
 
 /*
- * Whether an item starts at the address whose hit word this is, not 0.  With
- * all bits above a granule's set the address is -n, so the product is that of
- * n and magic, which is below magic exactly if adding -magic does not carry.
+ * Whether an item starts at the address, by the magic of its granule.  By 1 - n
+ * one comparison asks whether n * magic is above 0 and not above magic; of all
+ * distances only 1, at which nothing starts, gives magic itself.
  */
 UMA_FAST bool
-pagemap_hit_starts(uint64_t hit, const void *address)
+pagemap_starts(uint32_t magic, const void *address)
 {
-	uint32_t minus_n = (uint32_t)(uintptr_t)address | -(uint32_t)GRANULE;
-	uint32_t sum;
+	uint32_t past_n =
+	    (uint16_t)(uintptr_t)address - (uint32_t)(GRANULE - 1);
 
-	return !__builtin_add_overflow(
-	    minus_n * (uint32_t)hit, (uint32_t)hit, &sum);
+	return likely(past_n != 0) && past_n * magic < magic;
 }
 
 /* The header of any address, down to the page; NULL if it is not ours. */

@@ -22,6 +22,9 @@ size_t port_page_bytes(void);
 /* Bytes of address space the process may have; SIZE_MAX for no limit. */
 size_t port_address_limit(void);
 
+/* Bytes of memory that the machine has; a guess will do. */
+size_t port_memory_bytes(void);
+
 /*
  * Reserve address space without access: costs no memory and no commit charge.
  *

@@ -87,15 +87,21 @@ aim_hit(struct uma_zone *zone)
 {
 	bool plain = zone->ctor == NULL && zone->dtor == NULL;
 	const struct slab_layout *l = &zone->keg.layout;
+	bool has_hit = false;
 
 	zone->fast = plain && percpu_mode == PERCPU_RSEQ && zone->caches != 0
 			 ? zone->caches
 			 : percpu_nothing();
 	zone->rseq = percpu_rseq;
-	zone->keg.hit = l->slab_bytes == GRANULE && zone->keg.allocf == NULL
-			    ? pagemap_hit_make(zone->owner, l->stride)
-			    : 0;
-	zone->hit = zone->keg.hit != 0 ? zone->keg.hit : ZONE_NO_HIT;
+	if (l->slab_bytes == GRANULE && zone->keg.allocf == NULL) {
+		zone->magic = pagemap_magic(l->stride);
+		has_hit = zone->magic != 0;
+	}
+	zone->keg.hit = !has_hit ? 0
+			: zone->owner != 0
+			    ? pagemap_hit_make(zone->owner, zone->magic)
+			    : pagemap_hit_make(zone->id, 0);
+	zone->hit = has_hit ? zone->keg.hit : ZONE_NO_HIT;
 }
 
 void
@@ -114,7 +120,7 @@ fit_out(struct uma_zone *zone, const struct zone_plan *plan)
 
 	copy_name(zone->name, sizeof(zone->name), plan->name);
 	zone->flags = plan->flags;
-	zone->owner = plan->owner != 0 ? plan->owner : zone->id;
+	zone->owner = plan->owner;
 	zone->ctor = plan->ctor;
 	zone->dtor = plan->dtor;
 	atomic_store_explicit(

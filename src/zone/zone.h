@@ -62,9 +62,10 @@ struct uma_zone {
 	uintptr_t caches; /* the real records; 0 if there are none */
 	uint16_t flags;
 	_Atomic bool closed;
-	uint32_t owner; /* in the page map's word */
+	uint32_t magic; /* tells where its items start; 0: the hit cannot */
 
 	/* Set at creation. */
+	uint32_t owner; /* of malloc's blocks; 0: items of this zone */
 	uma_ctor ctor;
 	uma_dtor dtor;
 	char name[64];
@@ -111,10 +112,8 @@ zone_push(const struct uma_zone *zone, void *item)
 UMA_FAST bool
 zone_starts(const struct uma_zone *zone, const void *item)
 {
-	uint64_t hit = pagemap_hit(&pagemap_root, item);
-
-	return likely(hit == zone->hit) &&
-	       likely(pagemap_hit_starts(hit, item));
+	return likely(pagemap_hit(&pagemap_window, item) == zone->hit) &&
+	       likely(pagemap_starts(zone->magic, item));
 }
 
 /* registry.c */
@@ -155,7 +154,7 @@ struct zone_plan {
 	uma_init init;
 	uma_fini fini;
 	uintptr_t caches; /* records taken by the caller, or 0 */
-	uint32_t owner;   /* for the page map, no number; 0: the zone's */
+	uint32_t owner;   /* of malloc's blocks, for the page map; or 0 */
 };
 
 /* NULL without memory. */

@@ -87,4 +87,20 @@ arch_opaque(uintptr_t value)
 #include "port/arch/generic/valgrind.h"
 #endif
 
+/*
+ * Whether n < *limit, for a limit that is 0 until all that it stands for was
+ * stored, and then set with release.  Compilers fold a plain load into the
+ * comparison, and an atomic one they do not.
+ */
+UMA_FAST bool
+arch_is_below(size_t n, const size_t *limit)
+{
+	if (!ARCH_LOADS_IN_ORDER || UMA_THREAD_SANITIZED)
+		return n < __atomic_load_n(limit, __ATOMIC_ACQUIRE);
+	if (unlikely(n >= *limit))
+		return false;
+	atomic_signal_fence(memory_order_acquire);
+	return true;
+}
+
 #endif /* PORT_ARCH_ARCH_H */

@@ -10,6 +10,7 @@
 #include <linux/mman.h>
 #include <linux/prctl.h>
 #include <linux/resource.h>
+#include <linux/sysinfo.h>
 
 #include "port/port.h"
 
@@ -80,6 +81,16 @@ port_address_limit(void)
 	if (answer < 0 || limit.rlim_cur == RLIM64_INFINITY)
 		return SIZE_MAX;
 	return limit.rlim_cur;
+}
+
+/* See port.h. */
+size_t
+port_memory_bytes(void)
+{
+	struct sysinfo info = { 0 };
+
+	sys_call(SYS_sysinfo, sys_arg(&info), 0, 0);
+	return (size_t)info.totalram * max_size(info.mem_unit, 1);
 }
 
 /* See port.h. */

@@ -252,6 +252,13 @@ port_address_limit(void)
 	return SIZE_MAX;
 }
 
+/* See port.h.  Much less than there is, so that some lies outside windows. */
+size_t
+port_memory_bytes(void)
+{
+	return (size_t)1 << 30;
+}
+
 /* See port.h. */
 void *
 port_reserve(size_t bytes, size_t align)
