@@ -146,11 +146,7 @@ churn(void *arg)
 {
 	uma_zone_t zone = arg;
 	static __thread void *hold[600];
-	sigset_t alarms;
 
-	sigemptyset(&alarms);
-	sigaddset(&alarms, SIGALRM);
-	pthread_sigmask(SIG_BLOCK, &alarms, NULL);
 	while (atomic_load(&forker_runs)) {
 		for (int i = 0; i < 600; i++)
 			hold[i] = uma_zalloc(zone, M_WAITOK);
@@ -168,12 +164,18 @@ TEST_TIME(fork_in_a_handler_while_others_want_the_same_locks, 60)
 	struct itimerval never = { { 0, 0 }, { 0, 0 } };
 	uma_zone_t zone = zone_make("shared", 3000, 7);
 	static void *hold[600];
+	sigset_t alarms;
 	pthread_t t[3];
 
 	signal(SIGALRM, fork_in_handler);
 	atomic_store(&forker_runs, true);
+	/* They are born with the mask: none ever takes the signal. */
+	sigemptyset(&alarms);
+	sigaddset(&alarms, SIGALRM);
+	REQUIRE(pthread_sigmask(SIG_BLOCK, &alarms, NULL) == 0);
 	for (int i = 0; i < 3; i++)
 		t[i] = thread_start(churn, zone);
+	REQUIRE(pthread_sigmask(SIG_UNBLOCK, &alarms, NULL) == 0);
 	setitimer(ITIMER_REAL, &often, NULL);
 	while (atomic_load(&forks_done) < 100) {
 		for (int i = 0; i < 600; i++)
