@@ -10,12 +10,14 @@
 #include <uma/uma.h>
 
 #include "keg/keg.h"
+#include "supply/supply.h"
 #include "zone/zone.h"
 
 enum { ITEM = 512, SLABS = 40, MANY = 10000 };
 
 static void *items[MANY];
 
+/* A hostile build gives what there is, too: its lists are the same. */
 static uma_zone_t
 make(void)
 {
@@ -23,6 +25,7 @@ make(void)
 	    uma_zcreate("lists", ITEM, NULL, NULL, NULL, NULL, 63, 0);
 
 	REQUIRE(zone != NULL && SLABS * zone->keg.layout.items <= MANY);
+	supply_trust(true);
 	return zone;
 }
 
