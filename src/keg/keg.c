@@ -87,6 +87,9 @@ give_unready(struct keg *keg, void *marked) UMA_UNCHECKED_LOCKS
 		keg_give_late(keg, item);
 		return;
 	}
+	/* Claimed where the gate refused, which it need not any more. */
+	if (s->bin == BIN_UNLINKED)
+		keg_adopt(keg, s);
 	if (((uintptr_t)marked & SLAB_MARK_RAW) != 0)
 		slab_raw_bits(s, &keg->layout)[i / BITS_PER_WORD] |=
 		    UINT64_C(1) << (i % BITS_PER_WORD);

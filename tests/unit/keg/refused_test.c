@@ -33,7 +33,8 @@ bool __wrap_port_populate(void *addr, size_t bytes);
 
 static bool no_map;
 static bool no_populate;
-static void *refused; /* what was not populated */
+static bool is_refused; /* the test is inside the gate, and leaves it */
+static void *refused;   /* what was not populated */
 
 void *
 __wrap_port_map(size_t bytes, size_t align)
@@ -47,6 +48,9 @@ __wrap_port_populate(void *addr, size_t bytes)
 	if (!no_populate)
 		return __real_port_populate(addr, bytes);
 	refused = addr;
+	if (is_refused)
+		gate_leave();
+	is_refused = false;
 	return false;
 }
 
@@ -321,6 +325,37 @@ TEST(a_slab_that_cannot_be_backed_leaves_nothing)
 	/* The lowest memory that is free: the same again. */
 	REQUIRE(keg_prealloc(&zone->keg, M_NOWAIT));
 	CHECK(pagemap_find(refused) != NULL);
+}
+
+/*
+ * Who was refused by the gate has claimed an item, and finds the gate open when
+ * it brings it back: its slab is linked nowhere yet.
+ */
+TEST(a_claimed_item_that_cannot_be_backed_comes_back)
+{
+	uma_zone_t zone = make(on_init, on_fini);
+	void *items[ITEMS];
+
+	REQUIRE(gate_enter());
+	is_refused = no_populate = true;
+	CHECK(uma_zalloc(zone, M_NOWAIT) == NULL);
+	CHECK(!is_refused);
+	no_populate = false;
+	check_used(zone, 0);
+	for (int i = 0; i < ITEMS; i++) {
+		items[i] =
+		    i < 5 ? take_refused(zone) : uma_zalloc(zone, M_NOWAIT);
+		REQUIRE(items[i] != NULL);
+		CHECK(*(void **)items[i] == items[i]);
+		for (int k = 0; k < i; k++)
+			CHECK(items[k] != items[i]);
+	}
+	for (int i = 0; i < ITEMS; i++)
+		uma_zfree(zone, items[i]);
+	check_used(zone, 0);
+	CHECK_EQ(tally_get(&zone->keg.making), 0);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+	CHECK_EQ(inits, finis);
 }
 
 /* ---- large blocks, and small ones without memory ---- */
