@@ -32,7 +32,8 @@
  *	UMA_WORD_ALLOCS_FIRST  where a word's count of allocations starts: two
  *	                       before the 48 bits wrap
  *	UMA_FREED_FIRST        where a zone's count of frees starts, likewise
- *	UMA_FOLD_EVENTS        a counter of malloc(9) is folded after so many
+ *	UMA_FOLD_EVENTS        what a counter of malloc(9) starts below its
+ *	                       overflow, with one event in it
  *	UMA_PAUSE_MIN_NS       the first sleep of who waits for memory: refusals
  *	                       end by themselves
  */
@@ -41,7 +42,7 @@
 #define UMA_DISOWN_EVERY      (UMA_HOSTILE ? 3u : UINT32_MAX)
 #define UMA_WORD_ALLOCS_FIRST (UMA_HOSTILE ? (UINT64_C(1) << 48) - 2 : 0u)
 #define UMA_FREED_FIRST       (UMA_HOSTILE ? UINT32_MAX - 1 : 0u)
-#define UMA_FOLD_EVENTS       (UMA_HOSTILE ? 2u : 512u)
+#define UMA_FOLD_EVENTS       (UMA_HOSTILE ? 3u : 512u)
 #define UMA_PAUSE_MIN_NS      (UMA_HOSTILE ? UINT64_C(1000) : UINT64_C(1000000))
 
 _Static_assert(UMA_CHECKED == 0 || UMA_CHECKED == 1, "0 or 1");

@@ -184,7 +184,30 @@ TEST(counts_wrap)
 		uma_zfree(zone, uma_zalloc(zone, M_WAITOK));
 	CHECK_EQ(numbers(zone).allocs, rounds);
 	CHECK_EQ(numbers(zone).frees, rounds);
-	CHECK_EQ(PERCPU_FOLD, HOSTILE ? 2 : 512);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+}
+
+/* Every second event, or 1 of the first 511. */
+TEST(counters_are_folded)
+{
+	uma_zone_t zone = plain("awake");
+	struct percpu_sum sum;
+	uintptr_t records;
+	uint32_t folds = 0;
+
+	stay_here();
+	REQUIRE(gate_enter());
+	records = percpu_take(1);
+	REQUIRE(records != 0);
+	for (int i = 0; i < COUNT; i++)
+		if (!percpu_count(records, PERCPU_IN, PERCPU_STEP(1)))
+			folds = percpu_fold(records, PERCPU_IN, PERCPU_STEP(1));
+	CHECK_EQ(folds, HOSTILE ? COUNT / 2 : 1);
+	percpu_sum(records, &sum);
+	CHECK_EQ(sum.events[PERCPU_IN], COUNT);
+	CHECK_EQ(sum.units[PERCPU_IN], COUNT);
+	CHECK(percpu_give(records));
+	gate_leave();
 	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
 }
 
