@@ -121,6 +121,16 @@ cell_is_second(void)
 	       cell.scenario == REALLOC_MOVE || is_counter();
 }
 
+bool
+cell_is_about(const struct section *s)
+{
+	/* Compilers inline one into the other: own_rseq, percpu_own. */
+	bool owns = strstr(s->function, "own") != NULL ||
+		    strstr(s->function, "fold") != NULL;
+
+	return !HOSTILE || owns == is_owning();
+}
+
 static bool
 is_push(void)
 {
@@ -190,8 +200,14 @@ is_calm(void)
 static bool
 must_overlap(void)
 {
-	return is_owning() && (cell.action == FORK || (cell.action == RECLAIM &&
-							  at() == its()->end));
+	bool reclaims = cell.action == RECLAIM;
+
+	/* Malloc does when it is refused memory, which may be at any miss. */
+	if (HOSTILE && cell.scenario >= MALLOC)
+		reclaims =
+		    reclaims || cell.action == POP || cell.action == MISS;
+	return is_owning() &&
+	       (cell.action == FORK || (reclaims && at() == its()->end));
 }
 
 static void
@@ -221,16 +237,13 @@ let_helper_act(void)
 		wait_for(&sh->done);
 }
 
-/* The helper worked on the record where the traced thread stands. */
+/* The helper worked on the record where the traced thread stood. */
 static bool
-shared_the_record(void)
+shared_the_record(unsigned index)
 {
-	unsigned index;
-
-	if (cell.action != POP && cell.action != PUSH && cell.action != MISS)
-		return true;
-	trace_read(sh->index, &index, sizeof index);
-	return index == sh->helper_index;
+	return index == sh->helper_index ||
+	       (cell.action != POP && cell.action != PUSH &&
+		   cell.action != MISS);
 }
 
 static void
@@ -277,8 +290,11 @@ go_there(void)
 	}
 	if (cell.first != NULL) {
 		trace_plant(cell.first->end);
-		if (trace_run(0) != cell.first->end)
-			trace_die("no first section");
+		if (trace_run(0) != cell.first->end) {
+			if (!HOSTILE)
+				trace_die("no first section");
+			return false;
+		}
 	}
 	trace_plant(at());
 	return trace_run(0) == at();
@@ -377,6 +393,7 @@ run_once(void)
 {
 	struct state before, after;
 	enum outcome outcome;
+	unsigned index;
 	bool good = true;
 
 	cell.done = false;
@@ -389,8 +406,7 @@ run_once(void)
 		good = cell_complain("not the record that it was");
 	read_state(&before);
 	act();
-	if (!shared_the_record())
-		good = cell_complain("the other thread had another record");
+	trace_read(sh->index, &index, sizeof index);
 	outcome = go_on(&before);
 	good = check_outcome(outcome) && good;
 	if (outcome == ABORTED && is_calm()) {
@@ -403,22 +419,36 @@ run_once(void)
 		cell_await(DONE, 0);
 	if (has_helper() && must_overlap())
 		wait_for(&sh->done);
+	if (!shared_the_record(index))
+		good = cell_complain("the other thread had another record");
 	good = settle() && check_child() && good;
 	if (good && outcome == ABORTED && !is_inside())
 		return BY_CHANCE;
 	return good ? GOOD : BAD;
 }
 
-enum result
-cell_run(void)
+/* Again while something else than the action has aborted it. */
+static enum result
+run_undisturbed(void)
 {
 	enum result result = BY_CHANCE;
 
-	alarm(CELL_SECONDS);
 	for (int i = 0; i < CHANCES && result == BY_CHANCE; i++)
 		result = run_once();
 	if (result == BY_CHANCE)
 		cell_complain("aborted outside");
+	return result;
+}
+
+enum result
+cell_run(void)
+{
+	enum result result = NOT_THERE;
+
+	alarm(CELL_SECONDS);
+	for (sh->tried = 0; sh->tried < CELL_TRIES && result == NOT_THERE;
+	     sh->tried++)
+		result = run_undisturbed();
 	alarm(0);
 	return result;
 }

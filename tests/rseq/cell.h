@@ -6,6 +6,7 @@
 #define TESTS_RSEQ_CELL_H
 
 #include "force.h"
+#include "hostile.h"
 #include "sections.h"
 
 #include <sched.h>
@@ -30,6 +31,12 @@ struct cell {
 };
 extern struct cell cell;
 
+/*
+ * How often a cell is tried that the call does not come by: a hostile library
+ * goes past a record as if another thread had it.
+ */
+enum { CELL_TRIES = HOSTILE ? 50 : 1 };
+
 /* BY_CHANCE: aborted outside a section, again and again. */
 enum result { GOOD, BAD, BY_CHANCE, NOT_THERE };
 
@@ -38,6 +45,13 @@ enum result cell_run(void);
 
 /* Scenarios whose section is the second in which the call commits. */
 bool cell_is_second(void);
+
+/*
+ * Whether the call commits in a section of the kind that its scenario is about.
+ * In a hostile library it may own where else it hits: every second event of a
+ * counter folds it, and who is refused a large block reclaims.
+ */
+bool cell_is_about(const struct section *section);
 
 /* Run to a checkpoint of the worker, which must be this one. */
 void cell_await(enum phase phase, int signo);

@@ -71,7 +71,7 @@ run_action(int rounds)
 	report(good, all);
 }
 
-/* Run on to the next commit, wherever it is. */
+/* Run on to the next commit, wherever it is.  NULL: the call has returned. */
 static const struct section *
 next_commit(void)
 {
@@ -82,38 +82,56 @@ next_commit(void)
 		if (sections[i].commits)
 			trace_plant(sections[i].stop[sections[i].stops - 2]);
 	where = trace_run(0);
-	if (where == 0)
-		trace_die("%s: commits nowhere", scenario_names[cell.scenario]);
+	trace_clear();
 	for (int i = 0; i < section_count; i++)
 		if (sections[i].stop[sections[i].stops - 2] == where)
 			found = &sections[i];
-	cell.record = trace_register(found->record_register);
+	if (found != NULL) {
+		cell.record = trace_register(found->record_register);
+		cell_await(DONE, 0);
+	}
+	cell_await(SETTLED, 0);
 	return found;
 }
 
 /*
  * Find where the call commits, and in which record.  To see its second commit
- * the first must not be stopped in: it would be aborted.
+ * the first must not be stopped in: it would be aborted.  False: it did not
+ * commit as it should.
  */
-static void
-discover(void)
+static bool
+find_commit(void)
 {
-	sh->scenario = cell.scenario;
 	cell.first = NULL;
 	cell_await(READY, 0);
 	cell.section = next_commit();
-	cell_await(DONE, 0);
-	cell_await(SETTLED, 0);
+	if (cell.section == NULL)
+		return false;
 	if (!cell_is_second())
-		return;
+		return cell_is_about(cell.section);
 	cell.first = cell.section;
+	sh->tried++;
 	cell_await(READY, 0);
 	trace_plant(cell.first->end);
-	if (trace_run(0) != cell.first->end)
-		trace_die("%s: no end", scenario_names[cell.scenario]);
+	if (trace_run(0) != cell.first->end) {
+		trace_clear();
+		cell_await(SETTLED, 0);
+		return false;
+	}
 	cell.section = next_commit();
-	cell_await(DONE, 0);
-	cell_await(SETTLED, 0);
+	return cell.section != NULL && cell_is_about(cell.section);
+}
+
+static void
+discover(void)
+{
+	bool found = false;
+
+	sh->scenario = cell.scenario;
+	for (sh->tried = 0; sh->tried < CELL_TRIES && !found; sh->tried++)
+		found = find_commit();
+	if (!found)
+		trace_die("%s: commits nowhere", scenario_names[cell.scenario]);
 }
 
 /* zalloc()'s in a zone with a limit, reached only from a handler in a miss. */
@@ -178,6 +196,22 @@ read_libraries(void)
 	printf("# %d sections\n", section_count);
 }
 
+/*
+ * A library with its own asserts looks at each block of malloc(9), and has no
+ * hits of it.  Here it does not, from before the first block on.
+ */
+static void
+undo_debug(void)
+{
+	const bool no = false;
+	uintptr_t debug =
+	    sections_variable(traced, "/libuma.so.", "malloc9_debug");
+
+	if (debug == 0)
+		trace_die("cannot find malloc9_debug");
+	trace_write(debug, &no, sizeof no);
+}
+
 /* The first CPU we may use is the worker's; the second is for migration. */
 static int
 choose_cpus(void)
@@ -240,6 +274,7 @@ main(int argc, char **argv)
 	signal(SIGALRM, too_late);
 	start_worker(argv[1]);
 	read_libraries();
+	undo_debug();
 	for (int s = 0; s < SCENARIOS; s++) {
 		cell.scenario = (enum scenario)s;
 		cell.action = NOTHING;

@@ -79,6 +79,7 @@ struct shared {
 	/* Set by the parent. */
 	enum scenario scenario;
 	enum action action; /* for the helper */
+	int tried;          /* how often the call did not come by the stop */
 	sem_t go;
 	/* Set by the helper. */
 	sem_t started;

@@ -3,6 +3,8 @@
 #define _GNU_SOURCE
 #include "items.h"
 
+#include "hostile.h"
+
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,19 +79,25 @@ gives(void *item, enum who who)
 		wrong("an item had another holder");
 }
 
+static void *
+ask(void)
+{
+	if (is_typed)
+		return uma_malloc(BLOCK_BYTES, uma_m_temp, M_NOWAIT);
+	if (is_malloc)
+		return malloc(BLOCK_BYTES);
+	if (vm_zone != NULL)
+		return uma_vm_zalloc(vm_zone);
+	return uma_zalloc(zone, M_NOWAIT);
+}
+
 void *
 take(enum who who)
 {
-	void *item;
+	void *item = ask();
 
-	if (is_typed)
-		item = uma_malloc(BLOCK_BYTES, uma_m_temp, M_NOWAIT);
-	else if (is_malloc)
-		item = malloc(BLOCK_BYTES);
-	else if (vm_zone != NULL)
-		item = uma_vm_zalloc(vm_zone);
-	else
-		item = uma_zalloc(zone, M_NOWAIT);
+	if (item == NULL && HOSTILE)
+		item = ask();
 	took(item, who);
 	return item;
 }

@@ -38,7 +38,7 @@ void took(void *item, enum who who);
 void gives(void *item, enum who who);
 void note_fresh(void *item);
 
-/* Take and give by the plainest call. */
+/* Take and give by the plainest call; who is refused asks again: hostile.h. */
 void *take(enum who who);
 void give(void *item, enum who who);
 void give_all(void);

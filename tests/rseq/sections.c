@@ -189,3 +189,25 @@ sections_read(pid_t pid, const char *library, struct section *out, int max)
 	}
 	return n;
 }
+
+uintptr_t
+sections_variable(pid_t pid, const char *library, const char *name)
+{
+	char line[LINE_BYTES + 64];
+	struct place place;
+	uintptr_t found = 0;
+	FILE *nm;
+
+	if (!find_library(pid, library, &place))
+		return 0;
+	snprintf(line, sizeof line, "nm '%s'", place.path);
+	nm = popen(line, "r");
+	while (nm != NULL && fgets(line, sizeof line, nm) != NULL) {
+		char *last = strrchr(line, ' ');
+
+		line[strcspn(line, "\n")] = '\0';
+		if (last != NULL && strcmp(last + 1, name) == 0)
+			found = place.base + strtoul(line, NULL, 16);
+	}
+	return nm != NULL && pclose(nm) == 0 ? found : 0;
+}

@@ -36,6 +36,9 @@ struct section {
  */
 int sections_read(pid_t pid, const char *library, struct section *out, int max);
 
+/* Where a variable of the library is; 0: there is none. */
+uintptr_t sections_variable(pid_t pid, const char *library, const char *name);
+
 /* The descriptor in memory. */
 struct descriptor {
 	uint32_t version;

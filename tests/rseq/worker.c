@@ -7,6 +7,8 @@
 #define _GNU_SOURCE
 #include "items.h"
 
+#include "hostile.h"
+
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
@@ -193,6 +195,13 @@ is_fresh(enum scenario s)
 	       s == TYPED_FREE_LARGE;
 }
 
+/* From 0 to 3, as by chance; 0 for the first try. */
+static unsigned
+out_of_step(void)
+{
+	return (unsigned)sh->tried * 0x9E3779B9u >> 30;
+}
+
 /* The zone, or the type, that this round is about. */
 static void
 make_zone(enum scenario s)
@@ -217,11 +226,29 @@ make_zone(enum scenario s)
 	}
 	if (is_fresh(s) && s != TYPED_FIRST)
 		/* So that the counters are open on this CPU. */
-		for (int i = 0; i < 2; i++)
+		for (unsigned i = 0; i < 2 + out_of_step(); i++)
 			uma_mfree(uma_malloc(s == TYPED_CLASS ? SMALL_BYTES
 							      : LARGE_BYTES,
 				      fresh, M_NOWAIT),
 			    fresh);
+}
+
+/*
+ * Not in step any more with a hostile library, which refuses memory, takes
+ * records away and folds counters in patterns of its own.
+ */
+static void
+break_step(void)
+{
+	for (unsigned n = out_of_step(); n > 0; n--) {
+		void *item;
+
+		uma_reclaim();
+		item = take(FIRST);
+		give(item, FIRST);
+	}
+	if (sh->tried / 2 % 2 != 0)
+		free(malloc(LARGE_BYTES));
 }
 
 /* The record at rest: has an item, and room for one. */
@@ -229,6 +256,7 @@ static void
 prepare(enum scenario s)
 {
 	make_zone(s);
+	break_step();
 	used_before = numbers().used_items;
 	for (int i = 0; i < STOCK; i++)
 		stock[i] = take(FIRST);
@@ -247,28 +275,35 @@ prepare(enum scenario s)
 		take(FIRST);
 }
 
-static void
+static void *
 call_alloc(enum scenario s, void *other)
 {
-	void *item = NULL;
-
 	if (is_typed)
-		item = uma_malloc(
+		return uma_malloc(
 		    BLOCK_BYTES, is_fresh(s) ? fresh : uma_m_temp, M_NOWAIT);
-	else if (vm_zone != NULL)
-		item = uma_vm_zalloc(vm_zone);
-	else if (s == ALLOC_ARG)
-		item = uma_zalloc_arg(zone, &sh, M_NOWAIT);
-	else if (s == ALLOC_ZERO)
-		item = uma_zalloc(zone, M_NOWAIT | M_ZERO);
-	else if (!is_malloc)
-		item = uma_zalloc(zone, M_NOWAIT);
-	else if (s == CALLOC)
-		item = calloc(1, BLOCK_BYTES);
-	else if (s == REALLOC_GROW || s == REALLOC_SHRINK)
-		item = realloc(other, BLOCK_BYTES);
-	else
-		item = malloc(BLOCK_BYTES);
+	if (vm_zone != NULL)
+		return uma_vm_zalloc(vm_zone);
+	if (s == ALLOC_ARG)
+		return uma_zalloc_arg(zone, &sh, M_NOWAIT);
+	if (s == ALLOC_ZERO)
+		return uma_zalloc(zone, M_NOWAIT | M_ZERO);
+	if (!is_malloc)
+		return uma_zalloc(zone, M_NOWAIT);
+	if (s == CALLOC)
+		return calloc(1, BLOCK_BYTES);
+	if (s == REALLOC_GROW || s == REALLOC_SHRINK)
+		return realloc(other, BLOCK_BYTES);
+	return malloc(BLOCK_BYTES);
+}
+
+/* A hostile library may refuse once, after the section under test. */
+static void
+take_tested(enum scenario s, void *other)
+{
+	void *item = call_alloc(s, other);
+
+	if (item == NULL && HOSTILE)
+		item = call_alloc(s, other);
 	took(item, FIRST);
 	if (is_fresh(s))
 		note_fresh(item);
@@ -385,7 +420,7 @@ run(enum scenario s)
 	else if (is_push(s))
 		call_free(s, stock[2]);
 	else
-		call_alloc(s, other);
+		take_tested(s, other);
 	checkpoint(DONE);
 	register_again();
 	put_large(s);
