@@ -63,18 +63,19 @@ seize_batch(struct batch *batch) UMA_REQUIRES(&percpu_seize_lock)
 /*
  * Seize the records of a batch, strip them, and make them live again, or
  * closed if their zone is.  The buckets go to their kegs; slabs that become
- * idle are passed to `dispose` lists.  Inside the gate.
+ * idle are passed to `dispose` lists.  Inside the gate, where a fork that was
+ * in the way is still under way: it waits for us.
  */
-static bool
+static enum zone_closing
 strip_batch(struct batch *batch, struct slab **idle)
 {
 	struct bucket *lists[BATCH];
 	bool seized;
 
 	if (batch->count == 0)
-		return true;
+		return ZONE_CLOSED;
 	if (!lock_take(&percpu_seize_lock))
-		return false;
+		return ZONE_BUSY;
 	seized = seize_batch(batch);
 	for (size_t i = 0; seized && i < batch->count; i++) {
 		struct cache *c = batch->records[i];
@@ -89,7 +90,9 @@ strip_batch(struct batch *batch, struct slab **idle)
 	lock_drop(&percpu_seize_lock);
 	for (size_t i = 0; seized && i < batch->count; i++)
 		idle[i] = zone_scatter(batch->zones[i], lists[i]);
-	return seized;
+	if (seized)
+		return ZONE_CLOSED;
+	return gate_forking() ? ZONE_BUSY : ZONE_REFUSED;
 }
 
 /*
@@ -115,7 +118,7 @@ add_records(struct batch *batch, struct uma_zone *zone, unsigned *cpu)
 }
 
 /* Strip every record of a zone. */
-static bool
+static enum zone_closing
 strip_zone(struct uma_zone *zone)
 {
 	unsigned cpu = 0;
@@ -124,19 +127,19 @@ strip_zone(struct uma_zone *zone)
 	while (!all) {
 		struct batch batch = { .count = 0 };
 		struct slab *idle[BATCH];
-		bool stripped;
+		enum zone_closing stripped;
 
 		if (!gate_enter())
-			return false;
+			return ZONE_BUSY;
 		all = add_records(&batch, zone, &cpu);
 		stripped = strip_batch(&batch, idle);
 		gate_leave();
-		if (!stripped)
-			return false;
+		if (stripped != ZONE_CLOSED)
+			return stripped;
 		for (size_t i = 0; i < batch.count; i++)
 			keg_dispose(&zone->keg, idle[i]);
 	}
-	return true;
+	return ZONE_CLOSED;
 }
 
 /* Close or open the depot; empty it when it closes.  False: try again. */
@@ -182,13 +185,16 @@ join_closers(struct uma_zone *zone, struct closer *me)
 enum zone_closing
 zone_close(struct uma_zone *zone, struct closer *me)
 {
+	enum zone_closing closing;
+
 	if (!join_closers(zone, me))
 		return ZONE_BUSY;
-	if (strip_zone(zone) && turn_depot(zone, true))
-		return ZONE_CLOSED;
-	zone_open(zone, me);
-	return gate_forking() || port_self()->gate != 0 ? ZONE_BUSY
-							: ZONE_REFUSED;
+	closing = strip_zone(zone);
+	if (closing == ZONE_CLOSED && !turn_depot(zone, true))
+		closing = ZONE_BUSY;
+	if (closing != ZONE_CLOSED)
+		zone_open(zone, me);
+	return closing;
 }
 
 /* The last closer makes the records live again.  False: try again. */

@@ -336,6 +336,11 @@ prealloc(enum kind kind, int count)
 		return;
 	uma_prealloc(used[kind].zone, count);
 	uma_zone_stats(used[kind].zone, &s);
+	if (s.free_items < (uint64_t)count) {
+		/* Slabs made without the lock count when it is next taken. */
+		uma_reclaim();
+		uma_zone_stats(used[kind].zone, &s);
+	}
 	if (s.used_items != 0)
 		scenario_wrong("%s: prealloc left %llu items in use",
 		    shapes[kind].name, (unsigned long long)s.used_items);

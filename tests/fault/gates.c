@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gates - every place that asks the gate, or takes a lock, refused
+ *
+ * The gate refuses a handler that interrupted its own thread, and everyone
+ * while another thread forks; a lock is given up during such a fork.  Which of
+ * the places that ask meets it is a matter of luck elsewhere.  Here the linker
+ * puts wrappers in front of the three functions, and each place, known by the
+ * address that it is called from, is refused: at its first, its second, its
+ * middle and its last time, once and some times in a row, as during a fork and
+ * as in a handler.  A run is what it is in enumerate.c.
+ */
+#include "harness.h"
+
+#include <sys/mman.h>
+#include <uma/stats.h>
+#include <uma/uma.h>
+
+#include "fault/request.h"
+#include "fault/scenario.h"
+#include "hostile.h"
+#include "lock/lock.h"
+#include "port/port.h"
+
+enum {
+	RUN_SECONDS = 100,
+	PLACES = 400,
+	IN_A_ROW = 7,
+	/* A life of a hostile library takes longer: one place in so many. */
+	STRIDE = HOSTILE ? 5 : 1,
+	TIMES = 4,
+	INSIDE = 2 /* see src/lock/gate.c */
+};
+
+struct place {
+	const void *site;
+	unsigned calls;
+	bool is_lock;
+};
+
+struct plan {
+	const void *site;
+	unsigned time; /* the number of the call that is refused; 0: none */
+	unsigned count;
+	bool fork; /* or in a handler, where locks are not asked for */
+};
+
+/* Shared with the child. */
+static struct report {
+	struct place places[PLACES];
+	unsigned refused;
+	char why[WHY_BYTES];
+} * report;
+
+static struct plan plan;
+static unsigned left;
+static bool forking;
+static bool counting;
+
+/* What the linker makes of the names. */
+bool __real_gate_enter(void);
+bool __wrap_gate_enter(void);
+bool __real_gate_forking(void);
+bool __wrap_gate_forking(void);
+bool __real_lock_take(struct lock *l);
+bool __wrap_lock_take(struct lock *l);
+
+static struct place *
+place_of(const void *site)
+{
+	for (unsigned i = 0; i < PLACES; i++) {
+		struct place *p = &report->places[i];
+
+		if (p->site == NULL)
+			p->site = site;
+		if (p->site == site)
+			return p;
+	}
+	scenario_wrong("more than %d places", PLACES);
+}
+
+static bool
+refuse(const void *site, bool is_lock)
+{
+	struct place *p = place_of(site);
+
+	p->is_lock = is_lock;
+	p->calls += counting;
+	if (counting && site == plan.site && p->calls == plan.time)
+		left = plan.count;
+	forking = left != 0 && plan.fork;
+	if (left == 0 || (is_lock && !plan.fork))
+		return false;
+	left--;
+	request_log.refused++;
+	return true;
+}
+
+/* What a handler sees; nothing asks from inside here. */
+static void
+be_inside(bool inside)
+{
+	static unsigned before;
+	static bool is_inside;
+
+	if (inside == is_inside)
+		return;
+	if (inside)
+		before = port_self()->gate;
+	port_self()->gate = inside ? INSIDE : before;
+	is_inside = inside;
+}
+
+bool
+__wrap_gate_enter(void)
+{
+	bool refused = refuse(__builtin_return_address(0), false);
+
+	be_inside(refused && !plan.fork);
+	return !refused && __real_gate_enter();
+}
+
+bool
+__wrap_lock_take(struct lock *l)
+{
+	return !refuse(__builtin_return_address(0), true) &&
+	       __real_lock_take(l);
+}
+
+bool
+__wrap_gate_forking(void)
+{
+	return forking || __real_gate_forking();
+}
+
+/* ---- runs ---- */
+
+static uint64_t
+own_zones(void)
+{
+	struct uma_stats all = { .struct_bytes = sizeof all };
+
+	uma_stats(&all);
+	return all.zones - scenario_zones_kept();
+}
+
+static void
+be_run(const struct plan *of_run)
+{
+	const struct rlimit no_core = { 0, 0 };
+	uint64_t zones;
+
+	setrlimit(RLIMIT_CORE, &no_core);
+	alarm(RUN_SECONDS);
+	scenario_why = report->why;
+	plan = *of_run;
+	counting = true;
+	scenario_use(true);
+	scenario_end();
+	counting = false;
+	left = 0;
+	report->refused = request_log.refused;
+	zones = own_zones();
+	request_log.refused = 0;
+	scenario_use(true);
+	scenario_end();
+	if (own_zones() != zones)
+		scenario_wrong("a zone is left");
+	_exit(0);
+}
+
+/* Whether all was well. */
+static bool
+watch(const struct plan *of_run)
+{
+	int status = 0;
+	pid_t child;
+
+	memset(report, 0, sizeof *report);
+	fflush(NULL);
+	child = fork();
+	REQUIRE(child >= 0);
+	if (child == 0)
+		be_run(of_run);
+	REQUIRE(waitpid(child, &status, 0) == child);
+	if (status == 0)
+		return true;
+	if (WIFSIGNALED(status))
+		harness_say("#   %s\n", strsignal(WTERMSIG(status)));
+	harness_say("#   %p refused at its call %u, %u in a row, %s: %s\n",
+	    of_run->site, of_run->time, of_run->count,
+	    of_run->fork ? "fork" : "handler", report->why);
+	return false;
+}
+
+static unsigned
+find_places(struct place *places)
+{
+	const struct plan none = { NULL, 0, 0, false };
+	unsigned count = 0;
+
+	report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(report != MAP_FAILED);
+	REQUIRE(watch(&none));
+	REQUIRE(report->refused == 0);
+	memcpy(places, report->places, sizeof report->places);
+	while (places[count].site != NULL)
+		count++;
+	return count;
+}
+
+/* The times of one place; how many runs were bad. */
+static unsigned
+refuse_place(const struct place *place, unsigned count, bool fork)
+{
+	unsigned calls = place->calls;
+	const unsigned times[TIMES] = { 1, 2, calls / 2, calls };
+	unsigned bad = 0;
+
+	for (int i = 0; i < TIMES; i++) {
+		const struct plan of_run = { place->site, times[i], count,
+			fork };
+
+		if (times[i] > calls || (i > 0 && times[i] <= times[i - 1]))
+			continue;
+		bad += !watch(&of_run);
+		/* Later ones may not come, on another CPU. */
+		CHECK(report->refused != 0 || bad != 0 || i != 0);
+	}
+	return bad;
+}
+
+static void
+refuse_all(unsigned count, bool fork)
+{
+	static struct place places[PLACES];
+	unsigned bad = 0;
+	unsigned n = find_places(places);
+	unsigned tried = 0;
+
+	for (unsigned i = 0; i < n; i += STRIDE) {
+		/* Some are only asked in the second life. */
+		if (places[i].calls == 0 || (places[i].is_lock && !fork))
+			continue;
+		bad += refuse_place(&places[i], count, fork);
+		tried++;
+	}
+	harness_say("# %u of %u places\n", tried, n);
+	CHECK(tried >= 20);
+	CHECK_EQ(bad, 0);
+}
+
+TEST_TIME(a_fork_that_is_over_at_once, 300)
+{
+	refuse_all(1, true);
+}
+
+TEST_TIME(a_fork_that_takes_a_while, 300)
+{
+	refuse_all(IN_A_ROW, true);
+}
+
+TEST_TIME(a_handler, 300)
+{
+	refuse_all(IN_A_ROW, false);
+}
+
+TEST_MAIN
