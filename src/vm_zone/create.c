@@ -245,22 +245,36 @@ uma_vm_zbootinit(
 	vm_zone_list(z->zrow);
 }
 
+/*
+ * Nobody uses it any more, so its numbers are exact.  With no item out it is
+ * only that caches of other CPUs cannot be emptied now.
+ */
+static void
+end_zone(struct vm_zone *z)
+{
+	struct zone_reading r;
+
+	if (uma_zdestroy(z->zzone, M_NOWAIT) == 0)
+		return;
+	zone_read(z->zzone, &r);
+	if (r.allocs != r.frees)
+		uma_crime("zdestroy", "items are out", z, z->zname);
+	(void)uma_zdestroy(z->zzone, M_WAITOK);
+}
+
 /* See uma/vm_zone.h. */
 void
 uma_vm_zdestroy(vm_zone_t z)
 {
 	struct vm_zone_row *row;
-	uma_zone_t zone;
 
 	vm_zone_check(z, "zdestroy");
 	if ((z->zflags & ZONE_BOOT) != 0)
 		uma_crime("zdestroy", "zone has boot items", z, z->zname);
-	zone = z->zzone;
 	row = z->zrow;
 	vm_zone_unlist(row);
 	vm_zone_empty_hand(z);
-	if (uma_zdestroy(zone, M_NOWAIT) != 0)
-		uma_crime("zdestroy", "items are out", z, z->zname);
+	end_zone(z);
 	vm_zone_set_state(z, VM_ZONE_DEAD);
 	if (row->own)
 		room_give(z, sizeof(*z));
