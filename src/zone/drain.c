@@ -152,8 +152,12 @@ turn_depot(struct uma_zone *zone, bool closed)
 	if (!gate_enter())
 		return false;
 	done = depot_close(&zone->depot, closed);
-	if (done && closed)
+	if (done && closed) {
 		idle = zone_scatter(zone, empty_depot(zone));
+		/* relaxed: closed, it only gets emptier; a fork stops that. */
+		done = atomic_load_explicit(
+			   &zone->depot.buckets, memory_order_relaxed) == 0;
+	}
 	gate_leave();
 	keg_dispose(&zone->keg, idle);
 	return done;

@@ -12,15 +12,19 @@
  */
 #include "harness.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 #include <uma/stats.h>
 #include <uma/uma.h>
+#include <uma/vm_zone.h>
 
 #include "fault/request.h"
 #include "fault/scenario.h"
 #include "hostile.h"
 #include "lock/lock.h"
+#include "percpu/percpu.h"
 #include "port/port.h"
+#include "zone/zone.h"
 
 enum {
 	RUN_SECONDS = 100,
@@ -39,8 +43,8 @@ struct place {
 };
 
 struct plan {
-	const void *site;
-	unsigned time; /* the number of the call that is refused; 0: none */
+	const void *site; /* NULL: any */
+	unsigned time;    /* the number of the call that is refused; 0: none */
 	unsigned count;
 	bool fork; /* or in a handler, where locks are not asked for */
 };
@@ -53,11 +57,13 @@ static struct report {
 } * report;
 
 static struct plan plan;
+static unsigned all_calls;
 static unsigned left;
 static bool forking;
 static bool counting;
 
-/* What the linker makes of the names. */
+/* What the linker makes of the names; and the start of this program. */
+extern const char __ehdr_start;
 bool __real_gate_enter(void);
 bool __wrap_gate_enter(void);
 bool __real_gate_forking(void);
@@ -82,11 +88,19 @@ place_of(const void *site)
 static bool
 refuse(const void *site, bool is_lock)
 {
-	struct place *p = place_of(site);
+	struct place *p;
+	unsigned calls;
 
+	if (!counting)
+		return false;
+	p = place_of(site);
 	p->is_lock = is_lock;
-	p->calls += counting;
-	if (counting && site == plan.site && p->calls == plan.time)
+	p->calls++;
+	all_calls++;
+	calls = plan.site == NULL   ? all_calls
+		: plan.site == site ? p->calls
+				    : 0;
+	if (calls != 0 && calls == plan.time)
 		left = plan.count;
 	forking = left != 0 && plan.fork;
 	if (left == 0 || (is_lock && !plan.fork))
@@ -133,6 +147,15 @@ __wrap_gate_forking(void)
 	return forking || __real_gate_forking();
 }
 
+static void
+stop_counting(void)
+{
+	counting = false;
+	left = 0;
+	forking = false;
+	be_inside(false);
+}
+
 /* ---- runs ---- */
 
 static uint64_t
@@ -157,8 +180,7 @@ be_run(const struct plan *of_run)
 	counting = true;
 	scenario_use(true);
 	scenario_end();
-	counting = false;
-	left = 0;
+	stop_counting();
 	report->refused = request_log.refused;
 	zones = own_zones();
 	request_log.refused = 0;
@@ -187,10 +209,20 @@ watch(const struct plan *of_run)
 		return true;
 	if (WIFSIGNALED(status))
 		harness_say("#   %s\n", strsignal(WTERMSIG(status)));
-	harness_say("#   %p refused at its call %u, %u in a row, %s: %s\n",
-	    of_run->site, of_run->time, of_run->count,
-	    of_run->fork ? "fork" : "handler", report->why);
+	/* For addr2line. */
+	harness_say("#   +%#tx refused at its call %u, %u in a row, %s: %s\n",
+	    (const char *)of_run->site - &__ehdr_start, of_run->time,
+	    of_run->count, of_run->fork ? "fork" : "handler", report->why);
 	return false;
+}
+
+static void
+start_report(int sharing)
+{
+	report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE,
+	    sharing | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(report != MAP_FAILED);
+	scenario_why = report->why;
 }
 
 static unsigned
@@ -199,9 +231,7 @@ find_places(struct place *places)
 	const struct plan none = { NULL, 0, 0, false };
 	unsigned count = 0;
 
-	report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	REQUIRE(report != MAP_FAILED);
+	start_report(MAP_SHARED);
 	REQUIRE(watch(&none));
 	REQUIRE(report->refused == 0);
 	memcpy(places, report->places, sizeof report->places);
@@ -247,7 +277,7 @@ refuse_all(unsigned count, bool fork)
 		tried++;
 	}
 	harness_say("# %u of %u places\n", tried, n);
-	CHECK(tried >= 20);
+	CHECK(tried * STRIDE >= 20);
 	CHECK_EQ(bad, 0);
 }
 
@@ -264,6 +294,186 @@ TEST_TIME(a_fork_that_takes_a_while, 300)
 TEST_TIME(a_handler, 300)
 {
 	refuse_all(IN_A_ROW, false);
+}
+
+/* ---- single calls, each of whose questions is refused ---- */
+
+enum { ITEMS = HOSTILE ? 60 : 3000, BYTES = 100 };
+
+static uma_zone_t zone;
+static void *items[ITEMS];
+
+static void
+take_and_give(int count)
+{
+	for (int i = 0; i < count; i++) {
+		items[i] = uma_zalloc(zone, M_WAITOK);
+		REQUIRE(items[i] != NULL);
+	}
+	for (int i = 0; i < count; i++)
+		uma_zfree(zone, items[i]);
+}
+
+/* With items in both buckets and in the depot. */
+static void
+make_zone(void)
+{
+	zone = uma_zcreate("full", BYTES, NULL, NULL, NULL, NULL, 7, 0);
+	REQUIRE(zone != NULL);
+	take_and_give(ITEMS);
+}
+
+/* How many questions there are when number `time` is refused. */
+static unsigned
+questions(void (*what)(void), unsigned time, unsigned count, bool fork)
+{
+	plan = (struct plan){ NULL, time, count, fork };
+	all_calls = 0;
+	counting = true;
+	what();
+	stop_counting();
+	return all_calls;
+}
+
+static void
+refuse_each(void (*before)(void), void (*what)(void), bool fork)
+{
+	unsigned most;
+	unsigned tried = 0;
+
+	start_report(MAP_PRIVATE);
+	before();
+	most = questions(what, 0, 0, fork);
+	for (unsigned count = 1; count <= IN_A_ROW; count += IN_A_ROW - 1) {
+		for (unsigned time = 1; time <= most; time++, tried++) {
+			before();
+			(void)questions(what, time, count, fork);
+		}
+	}
+	harness_say("# %u refusals\n", tried);
+	CHECK(tried >= 10);
+}
+
+static void
+destroy_now(void)
+{
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+}
+
+static void
+destroy_patiently(void)
+{
+	CHECK_EQ(uma_zdestroy(zone, M_WAITOK), 0);
+}
+
+TEST_TIME(destroying_a_zone_with_full_caches, 120)
+{
+	refuse_each(make_zone, destroy_now, true);
+	refuse_each(make_zone, destroy_patiently, true);
+}
+
+static void
+check_reclaimed(void)
+{
+	struct uma_zone_stats s = { .struct_bytes = sizeof s };
+
+	uma_zone_stats(zone, &s);
+	CHECK_EQ(s.used_items, 0);
+	CHECK_EQ(s.allocs, s.frees);
+	uma_reclaim();
+	uma_zone_stats(zone, &s);
+	CHECK_EQ(s.free_items, 0);
+	destroy_now();
+}
+
+static void
+make_zone_anew(void)
+{
+	if (zone != NULL)
+		check_reclaimed();
+	make_zone();
+}
+
+static void
+reclaim(void)
+{
+	uma_reclaim();
+}
+
+/* What one reclaim had to leave, the next one finds. */
+TEST_TIME(reclaiming, 120)
+{
+	if (HOSTILE)
+		SKIP("records are found taken away");
+	refuse_each(make_zone_anew, reclaim, true);
+	refuse_each(make_zone_anew, reclaim, false);
+	check_reclaimed();
+}
+
+/* Of fixed size, with all free items in the caches but one. */
+static void
+make_fixed_zone(void)
+{
+	if (zone != NULL)
+		destroy_now();
+	zone = uma_zcreate(
+	    "fixed", 20000, NULL, NULL, NULL, NULL, 7, UMA_ZONE_STATIC);
+	REQUIRE(zone != NULL);
+	uma_prealloc(zone, 20);
+	take_and_give(20);
+}
+
+static void
+use_all(void)
+{
+	take_and_give(20);
+}
+
+TEST_TIME(taking_all_of_a_fixed_zone, 120)
+{
+	refuse_each(make_fixed_zone, use_all, true);
+	refuse_each(make_fixed_zone, use_all, false);
+	destroy_now();
+}
+
+/* ---- and the barrier ---- */
+
+static vm_zone_t two_cpus;
+
+static bool
+is_in_two_caches(void)
+{
+	uintptr_t caches = two_cpus->zzone->caches;
+	unsigned first = percpu_next(caches, 0);
+
+	return percpu_next(caches, first + 1) < percpu_slots();
+}
+
+/* Where CPUs have numbers of the process, two threads have to run at once. */
+static void *
+use_two_cpus(void *arg)
+{
+	(void)arg;
+	while (!is_in_two_caches())
+		zfree(two_cpus, zalloc(two_cpus));
+	return NULL;
+}
+
+/* Two CPUs have a cache of it: none can be emptied without the barrier. */
+TEST(a_barrier_denied_for_a_while_is_no_crime)
+{
+	pthread_t other;
+
+	if (port_cpu_count() < 2)
+		SKIP("one CPU");
+	two_cpus = zinit("two CPUs", BYTES, 0, 0, 0);
+	REQUIRE(two_cpus != NULL);
+	REQUIRE(pthread_create(&other, NULL, use_two_cpus, NULL) == 0);
+	(void)use_two_cpus(NULL);
+	REQUIRE(pthread_join(other, NULL) == 0);
+	request_log.from = request_log.count + 1;
+	zdestroy(two_cpus);
+	CHECK(request_log.refused != 0 || percpu_mode != PERCPU_RSEQ);
 }
 
 TEST_MAIN
