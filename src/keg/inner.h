@@ -9,14 +9,43 @@
 #define BIN_FULL     (KEG_BINS - 1)
 #define BIN_UNLINKED 255u
 
+/*
+ * The bin of a slab, by its part of a whole slab's items: exact, as the product
+ * errs by less than one of them.
+ */
+#define BIN_SHIFT 40u
+
+UMA_FAST unsigned
+keg_bin(const struct keg *keg, const struct slab *s)
+{
+	uint64_t used = s->limit - s->free_count;
+
+	if (used == 0)
+		return BIN_IDLE;
+	if (s->free_count == 0)
+		return BIN_FULL;
+	return 1 + (unsigned)(used * keg->bin_reciprocal >> BIN_SHIFT);
+}
+
 /* list.c: with the lock held. */
-void keg_rebin(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock);
+void keg_move(struct keg *keg, struct slab *s, unsigned bin)
+    UMA_REQUIRES(&keg->lock);
 void keg_unlink(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock);
 /* Take in listed slabs and the emergency slab. */
 void keg_adopt_all(struct keg *keg) UMA_REQUIRES(&keg->lock);
 void keg_adopt(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock);
 /* Put a slab on the late list unless it is on it. */
 void keg_list(struct keg *keg, struct slab *s);
+
+/* To the list that a slab belongs on by now. */
+UMA_FAST void
+keg_rebin(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock)
+{
+	unsigned bin = keg_bin(keg, s);
+
+	if (bin != s->bin)
+		keg_move(keg, s, bin);
+}
 
 /* grow.c: have init run on an item that nobody else knows, if there is one. */
 void keg_init(struct keg *keg, void *item);

@@ -27,6 +27,8 @@ keg_shape(struct keg *keg, size_t item_bytes, size_t align, size_t gap)
 		l->lead = l->stride;
 	}
 	l->item_bytes = item_bytes;
+	keg->bin_reciprocal =
+	    div_up((size_t)(BIN_FULL - 1) << BIN_SHIFT, l->items);
 }
 
 void
@@ -40,9 +42,12 @@ keg_start(struct keg *keg, size_t item_bytes, size_t align)
 /* What take_free() returns when it may not wait for the lock. */
 #define BLOCKED SIZE_MAX
 
-/* From listed slabs, fullest first; marked as slab_take() marks. */
+/*
+ * From listed slabs, fullest first; marked as slab_take() marks, and not plain
+ * then.
+ */
 static size_t
-take_free(struct keg *keg, void **out, size_t want)
+take_free(struct keg *keg, void **out, size_t want, bool *plain)
 {
 	size_t n = 0;
 
@@ -54,7 +59,7 @@ take_free(struct keg *keg, void **out, size_t want)
 
 		while (n < want && (s = keg->bins[bin]) != NULL) {
 			n += slab_take(s, &keg->layout, keg->raw, keg->back,
-			    out + n, want - n);
+			    out + want - n, want - n, plain);
 			keg_rebin(keg, s);
 			if (s->bin == bin && s->free_count != 0)
 				break;
@@ -64,6 +69,8 @@ take_free(struct keg *keg, void **out, size_t want)
 	}
 	tally_move(&keg->free_items, -n);
 	lock_drop(&keg->lock);
+	if (unlikely(n < want))
+		__builtin_memmove(out, out + want - n, n * sizeof(*out));
 	return n;
 }
 
@@ -100,11 +107,24 @@ give_unready(struct keg *keg, void *marked) UMA_UNCHECKED_LOCKS
 	gate_leave();
 }
 
+/*
+ * Whether an address lies in the slab that an item of this keg is in.  Slabs of
+ * private suppliers may share a granule.
+ */
+UMA_FAST bool
+is_near(const struct keg *keg, const void *item, const void *near)
+{
+	return ((uintptr_t)item ^ (uintptr_t)near) < GRANULE &&
+	       keg->allocf == NULL;
+}
+
 /* Do what the marks ask for.  Returns how many items are ready. */
-static size_t
-make_ready(struct keg *keg, void **items, size_t count)
+size_t
+keg_make_ready(struct keg *keg, void **items, size_t count)
 {
 	size_t ready = 0;
+	struct slab *s = NULL;
+	const void *near = NULL;
 
 	for (size_t i = 0; i < count; i++) {
 		uintptr_t marks = (uintptr_t)items[i] & SLAB_MARKS;
@@ -114,10 +134,15 @@ make_ready(struct keg *keg, void **items, size_t count)
 			items[ready++] = item;
 			continue;
 		}
-		if ((marks & SLAB_MARK_UNBACKED) != 0 &&
-		    !keg_back(keg, pagemap_find(item), item)) {
-			give_unready(keg, items[i]);
-			continue;
+		if ((marks & SLAB_MARK_UNBACKED) != 0) {
+			if (s == NULL || !is_near(keg, item, near))
+				s = pagemap_find(item);
+			near = item;
+			if (!slab_is_backed(s, &keg->layout, item) &&
+			    !keg_back(keg, s, item)) {
+				give_unready(keg, items[i]);
+				continue;
+			}
 		}
 		if ((marks & SLAB_MARK_RAW) != 0)
 			keg_init(keg, item);
@@ -185,25 +210,43 @@ take_emergency(struct keg *keg, void **out, int wait)
 	if (!ok)
 		return 0;
 	atomic_fetch_add_explicit(&keg->emergencies, 1, memory_order_relaxed);
-	return make_ready(keg, out, 1);
+	return keg_make_ready(keg, out, 1);
+}
+
+static void
+note_use(struct keg *keg)
+{
+	if (unlikely(!atomic_load_explicit(&keg->used, memory_order_relaxed)))
+		atomic_store_explicit(&keg->used, true, memory_order_relaxed);
+}
+
+size_t
+keg_take_here(struct keg *keg, void **out, size_t want, bool *plain)
+{
+	size_t n;
+
+	note_use(keg);
+	n = take_free(keg, out, want, plain);
+	return n == BLOCKED ? 0 : n;
 }
 
 size_t
 keg_take(struct keg *keg, void **out, size_t want, int wait)
 {
 	size_t n;
+	bool plain;
 
-	if (unlikely(!atomic_load_explicit(&keg->used, memory_order_relaxed)))
-		atomic_store_explicit(&keg->used, true, memory_order_relaxed);
+	note_use(keg);
 	for (;;) {
 		if (!gate_enter())
 			return take_emergency(keg, out, wait);
-		n = take_free(keg, out, want);
+		plain = true;
+		n = take_free(keg, out, want, &plain);
 		gate_leave();
 		if (n == BLOCKED)
 			return take_emergency(keg, out, wait);
 		if (n != 0)
-			return make_ready(keg, out, n);
+			return plain ? n : keg_make_ready(keg, out, n);
 		if (!keg_grow(keg, wait, false))
 			return 0;
 	}
@@ -246,13 +289,6 @@ detach_idle(struct keg *keg, size_t keep) UMA_REQUIRES(&keg->lock)
 	return list;
 }
 
-/* Whether an address lies in a slab. */
-static bool
-is_in(const struct keg *keg, const struct slab *s, const void *address)
-{
-	return (uintptr_t)address - (uintptr_t)s->base < keg->layout.slab_bytes;
-}
-
 /*
  * The slab of an item that comes back.  Inlined frees look at nothing, so what
  * comes here may still be anything: die of what is not this keg's.
@@ -269,23 +305,70 @@ slab_for(struct keg *keg, void *item, const char *function)
 	return s;
 }
 
-static void
-give_item(struct keg *keg, struct slab *s, void *item, const char *function)
+/* A slab that items were given to: they are counted when another's come. */
+UMA_FAST void
+turn_from(struct keg *keg, struct slab *s, size_t count)
+    UMA_REQUIRES(&keg->lock)
 {
-	uint32_t i = slab_index(s, &keg->layout, item);
-
-	if (i >= s->limit)
-		uma_crime(function, "pointer into an item", item, keg->name);
-	if (!slab_give(s, i))
-		uma_crime(function, "double free", item, keg->name);
+	if (s == NULL)
+		return;
+	s->free_count += (uint32_t)count;
+	keg_rebin(keg, s);
 }
 
-/* Neighbours in a bucket often are neighbours in a slab. */
+UMA_FAST struct slab *
+turn_to(struct keg *keg, void *item, const char *function)
+    UMA_REQUIRES(&keg->lock)
+{
+	struct slab *s = slab_for(keg, item, function);
+
+	if (unlikely(s->bin == BIN_UNLINKED))
+		keg_adopt(keg, s);
+	return s;
+}
+
+/*
+ * As slab_index() and slab_give() for each, with what they need of the keg and
+ * the slab at hand.  An index that gives the offset back is the item's whatever
+ * the offset was: of a slab's one item, or from outside.
+ */
+static void
+give_all(struct keg *keg, void **items, size_t count, const char *function)
+    UMA_REQUIRES(&keg->lock)
+{
+	const struct slab_layout l = keg->layout;
+	struct slab *s = NULL;
+	const void *near = NULL;
+	uintptr_t first = 0;
+	size_t limit = 0;
+	size_t began = 0;
+
+	for (size_t n = 0; n < count; n++) {
+		uintptr_t item = (uintptr_t)items[n];
+		size_t index;
+
+		if (s == NULL || !is_near(keg, items[n], near)) {
+			turn_from(keg, s, n - began);
+			s = turn_to(keg, items[n], function);
+			began = n;
+			limit = s->limit;
+			first = (uintptr_t)s->base + l.lead;
+		}
+		near = items[n];
+		index = (item - first) * l.reciprocal >> 40;
+		if (first + index * l.stride != item || index >= limit)
+			uma_crime(function, "pointer into an item", items[n],
+			    keg->name);
+		if (!slab_set_free(s, (uint32_t)index))
+			uma_crime(function, "double free", items[n], keg->name);
+	}
+	turn_from(keg, s, count - began);
+}
+
 struct slab *
 keg_give(struct keg *keg, void **items, size_t count, const char *function)
 {
 	struct slab *list;
-	struct slab *s = NULL;
 
 	if (!lock_take(&keg->lock)) {
 		for (size_t n = 0; n < count; n++)
@@ -293,18 +376,7 @@ keg_give(struct keg *keg, void **items, size_t count, const char *function)
 		return NULL;
 	}
 	keg_adopt_all(keg);
-	for (size_t n = 0; n < count; n++) {
-		if (s == NULL || !is_in(keg, s, items[n])) {
-			if (s != NULL)
-				keg_rebin(keg, s);
-			s = slab_for(keg, items[n], function);
-			if (s->bin == BIN_UNLINKED)
-				keg_adopt(keg, s);
-		}
-		give_item(keg, s, items[n], function);
-	}
-	if (s != NULL)
-		keg_rebin(keg, s);
+	give_all(keg, items, count, function);
 	tally_move(&keg->free_items, count);
 	list = detach_idle(keg, 1 + tally_get(&keg->slabs) / IDLE_PART);
 	lock_drop(&keg->lock);

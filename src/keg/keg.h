@@ -45,7 +45,8 @@ struct keg {
 	struct lock lock;
 	uint32_t id;
 	struct slab_layout layout;
-	uint64_t hit; /* what the page map says of its slabs */
+	uint64_t hit;            /* what the page map says of its slabs */
+	uint64_t bin_reciprocal; /* see keg_bin() */
 	struct slab *bins[KEG_BINS];
 	tally items;      /* of adopted slabs */
 	tally making;     /* of slabs on their way in */
@@ -88,11 +89,21 @@ void keg_shape(struct keg *keg, size_t item_bytes, size_t align, size_t gap);
 
 /*
  * Take up to `want` items, initialised and backed; grows if there are none.
+ * The last one has the lowest address.
  *
  * Returns:  how many; 0 without memory or at the limit.
  * Context:  outside the gate, or nested in it; runs init.
  */
 size_t keg_take(struct keg *keg, void **out, size_t want, int wait);
+
+/*
+ * The same of what is there, without growing.  `plain` is cleared if items
+ * were taken that must be made ready, outside the gate, before they are used.
+ *
+ * Context:  inside the gate.
+ */
+size_t keg_take_here(struct keg *keg, void **out, size_t want, bool *plain);
+size_t keg_make_ready(struct keg *keg, void **items, size_t count);
 
 /*
  * Give items back.  Every one belongs to this keg; one that is free already

@@ -2,18 +2,6 @@
 /* Which slab is on which list: see keg.h. */
 #include "keg/inner.h"
 
-static unsigned
-bin_of(const struct slab *s)
-{
-	uint32_t used = s->limit - s->free_count;
-
-	if (used == 0)
-		return BIN_IDLE;
-	if (s->free_count == 0)
-		return BIN_FULL;
-	return 1 + (unsigned)((uint64_t)used * (BIN_FULL - 1) / s->limit);
-}
-
 void
 keg_unlink(struct keg *keg, struct slab *s)
 {
@@ -47,12 +35,8 @@ link_in(struct keg *keg, struct slab *s, unsigned bin)
 }
 
 void
-keg_rebin(struct keg *keg, struct slab *s)
+keg_move(struct keg *keg, struct slab *s, unsigned bin)
 {
-	unsigned bin = bin_of(s);
-
-	if (bin == s->bin)
-		return;
 	keg_unlink(keg, s);
 	link_in(keg, s, bin);
 }
@@ -79,7 +63,7 @@ keg_adopt(struct keg *keg, struct slab *s)
 		tally_move(&keg->items, s->limit);
 		tally_move(&keg->slabs, 1);
 		tally_move(&keg->free_items, s->free_count);
-		link_in(keg, s, bin_of(s));
+		link_in(keg, s, keg_bin(keg, s));
 	}
 	free_count = s->free_count;
 	slab_merge(s, &keg->layout, &twice);

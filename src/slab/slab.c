@@ -60,46 +60,67 @@ marked(struct slab *s, const struct slab_layout *l, uint32_t index, bool raw,
 	return item + marks;
 }
 
+/* Items of a word's bits that have no marks; what is left of the word. */
+static uint64_t
+take_plain(struct slab *s, const struct slab_layout *l, uint32_t first,
+    uint64_t word, void ***end, size_t want)
+{
+	char *item = slab_item(s, l, first);
+	void **at = *end;
+
+	if (word == UINT64_MAX && want >= BITS_PER_WORD) {
+		for (uint32_t i = 0; i < BITS_PER_WORD; i++, item += l->stride)
+			*--at = item;
+		word = 0;
+	}
+	for (; word != 0 && want > 0; word &= word - 1, want--)
+		*--at = item + lowest_bit(word) * l->stride;
+	*end = at;
+	return word;
+}
+
+/* The same, with their marks. */
+static uint64_t
+take_marked(struct slab *s, const struct slab_layout *l, uint32_t first,
+    uint64_t word, void ***end, size_t want, bool raw, bool back)
+{
+	for (; word != 0 && want > 0; word &= word - 1, want--)
+		*--*end = marked(s, l, first + lowest_bit(word), raw, back);
+	return word;
+}
+
 size_t
 slab_take(struct slab *s, const struct slab_layout *l, bool raw, bool back,
-    void **out, size_t want)
+    void **end, size_t want, bool *plain)
 {
 	uint64_t *bits = slab_free_bits(s);
-	bool plain = !raw && (!back || tally_get(&s->ready) >= l->slab_bytes);
+	bool bare = !raw && (!back || tally_get(&s->ready) >= l->slab_bytes);
+	void **at = end;
 	uint32_t w = s->hint;
-	size_t n = 0;
 
-	for (; w < l->words && n < want; w++) {
-		uint64_t word = bits[w];
+	for (; w < l->words && want > 0; w++) {
+		void **before = at;
 
-		while (word != 0 && n < want) {
-			uint32_t i = w * BITS_PER_WORD + lowest_bit(word);
-
-			word &= word - 1;
-			out[n++] = plain ? slab_item(s, l, i)
-					 : marked(s, l, i, raw, back);
-		}
-		bits[w] = word;
-		if (word != 0)
+		bits[w] = bare ? take_plain(s, l, w * BITS_PER_WORD, bits[w],
+				     &at, want)
+			       : take_marked(s, l, w * BITS_PER_WORD, bits[w],
+				     &at, want, raw, back);
+		want -= (size_t)(before - at);
+		if (bits[w] != 0)
 			break;
 	}
+	*plain &= bare;
 	s->hint = w;
-	s->free_count -= (uint32_t)n;
-	return n;
+	s->free_count -= (uint32_t)(end - at);
+	return (size_t)(end - at);
 }
 
 bool
 slab_give(struct slab *s, uint32_t index)
 {
-	uint64_t *word = &slab_free_bits(s)[index / BITS_PER_WORD];
-	uint64_t bit = UINT64_C(1) << (index % BITS_PER_WORD);
-
-	if ((*word & bit) != 0 || index >= s->limit)
+	if (index >= s->limit || !slab_set_free(s, index))
 		return false;
-	*word |= bit;
 	s->free_count++;
-	if (index / BITS_PER_WORD < s->hint)
-		s->hint = index / BITS_PER_WORD;
 	return true;
 }
 

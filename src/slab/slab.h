@@ -132,19 +132,48 @@ slab_index(
 }
 
 /*
- * Take up to `want` of the lowest free items.  Low bits of an item's address
- * are set in `out` when its taker has work to do: it is raw (its raw bit is
- * cleared), or it is not backed (asked only if `back`).
+ * Take up to `want` of the lowest free items, downwards from `end`: the lowest
+ * is end[-1], so that a stack of them is popped in the order of addresses.  Low
+ * bits of an item's address are set when its taker has work to do: it is raw
+ * (its raw bit is cleared), or it is not backed (asked only if `back`).
+ * `plain` is cleared if any has such bits.
  */
 #define SLAB_MARK_RAW      ((uintptr_t)1)
 #define SLAB_MARK_UNBACKED ((uintptr_t)2)
 #define SLAB_MARKS         (SLAB_MARK_RAW | SLAB_MARK_UNBACKED)
 
 size_t slab_take(struct slab *s, const struct slab_layout *l, bool raw,
-    bool back, void **out, size_t want);
+    bool back, void **end, size_t want, bool *plain);
+
+/*
+ * Set the free bit of an item; the caller adds it to free_count.  False, with
+ * nothing changed, if it is free already.
+ */
+UMA_NODISCARD UMA_FAST bool
+slab_set_free(struct slab *s, uint32_t index)
+{
+	uint64_t *at = &slab_free_bits(s)[index / BITS_PER_WORD];
+	uint64_t word = *at;
+
+	if ((word >> (index % BITS_PER_WORD) & 1) != 0)
+		return false;
+	*at = word | UINT64_C(1) << (index % BITS_PER_WORD);
+	if (index / BITS_PER_WORD < s->hint)
+		s->hint = index / BITS_PER_WORD;
+	return true;
+}
 
 /* Give one back.  False, with nothing changed, if it is free already. */
 UMA_NODISCARD bool slab_give(struct slab *s, uint32_t index);
+
+/* Whether an item's pages are backed; may say no of one just backed. */
+UMA_FAST bool
+slab_is_backed(
+    const struct slab *s, const struct slab_layout *l, const void *item)
+{
+	return (uintptr_t)item - (uintptr_t)s->base + l->stride <=
+	       tally_get(&s->ready);
+}
 
 /* Merge late frees.  `twice` gets an item that was free already, or NULL. */
 void slab_merge(struct slab *s, const struct slab_layout *l, void **twice);

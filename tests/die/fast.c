@@ -27,6 +27,10 @@ TEST(what_the_hit_gives_the_slab_checks)
 	DIES(free_and_reclaim(zone, nowhere),
 	    "uma: uma_zfree: foreign pointer: ptr %p zone \"fast\"",
 	    (void *)nowhere);
+	/* An address that no granule but the first has. */
+	DIES(free_and_reclaim(zone, (char *)(uintptr_t)8),
+	    "uma: uma_zfree: foreign pointer: ptr %p zone \"fast\"",
+	    (void *)(uintptr_t)8);
 	DIES(free_and_reclaim(zone, foreign),
 	    "uma: uma_zfree: item of another zone: ptr %p zone \"fast\"",
 	    (void *)foreign);

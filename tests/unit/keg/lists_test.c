@@ -9,7 +9,7 @@
 
 #include <uma/uma.h>
 
-#include "keg/keg.h"
+#include "keg/inner.h"
 #include "supply/supply.h"
 #include "zone/zone.h"
 
@@ -58,6 +58,31 @@ TEST(the_fullest_slab_comes_first)
 	give(zone, n, 1);
 	CHECK_EQ(keg_take(&zone->keg, &item, 1, M_NOWAIT), 1);
 	CHECK(item == items[n]);
+}
+
+/* As a division says it, for any number of items of slabs of any number. */
+TEST(bins_are_eighths_of_a_slab)
+{
+	static struct keg keg;
+	static struct slab s;
+
+	for (size_t bytes = 8; bytes <= 3 * GRANULE; bytes += 8) {
+		size_t n;
+		size_t wrong = 0;
+
+		keg_shape(&keg, bytes, 8, 0);
+		n = keg.layout.items;
+		s.limit = (uint32_t)n;
+		for (size_t used = 1; used < n; used++) {
+			s.free_count = (uint32_t)(n - used);
+			wrong += keg_bin(&keg, &s) != 1 + used * 8 / n;
+		}
+		s.free_count = 0;
+		wrong += keg_bin(&keg, &s) != BIN_FULL;
+		s.free_count = (uint32_t)n;
+		wrong += keg_bin(&keg, &s) != BIN_IDLE;
+		CHECK_EQ(wrong, 0);
+	}
 }
 
 TEST(idle_slabs_are_counted)

@@ -62,6 +62,23 @@ TEST(waste_is_bounded)
 	}
 }
 
+/* Taken items lie at the end, the lowest last. */
+static void *items[200];
+static bool plain;
+
+static size_t
+take(struct slab *s, const struct slab_layout *l, size_t want)
+{
+	plain = true;
+	return slab_take(s, l, true, false, items + 200, want, &plain);
+}
+
+static char *
+taken(size_t i)
+{
+	return items[199 - i];
+}
+
 TEST(free_bits_are_taken_lowest_first_and_given_back_once)
 {
 	static union {
@@ -70,22 +87,23 @@ TEST(free_bits_are_taken_lowest_first_and_given_back_once)
 	} header;
 	static _Alignas(65536) char memory[GRANULE];
 	struct slab_layout l;
-	void *items[200];
 	void *twice;
 
 	slab_layout_choose(&l, 512, 512);
 	if (l.items < 128)
 		SKIP("hostile slabs are smaller");
 	slab_format(&header.s, &l, NULL, memory, l.items, true);
-	CHECK_EQ(slab_take(&header.s, &l, true, false, items, 100), 100);
+	CHECK_EQ(take(&header.s, &l, 100), 100);
+	CHECK(!plain);
 	for (size_t i = 0; i < 100; i++)
-		CHECK(items[i] == memory + 512 * i + SLAB_MARK_RAW);
-	CHECK_EQ(slab_take(&header.s, &l, true, false, items, 100), 28);
-	CHECK_EQ(slab_take(&header.s, &l, true, false, items, 100), 0);
+		CHECK(taken(i) == memory + 512 * i + SLAB_MARK_RAW);
+	CHECK_EQ(take(&header.s, &l, 100), 28);
+	CHECK_EQ(take(&header.s, &l, 100), 0);
 	CHECK(slab_give(&header.s, 70));
 	CHECK(!slab_give(&header.s, 70));
-	CHECK_EQ(slab_take(&header.s, &l, true, false, items, 100), 1);
-	CHECK(items[0] == memory + 512 * 70); /* raw no more */
+	CHECK(!slab_set_free(&header.s, 70));
+	CHECK_EQ(take(&header.s, &l, 100), 1);
+	CHECK(taken(0) == memory + 512 * 70); /* raw no more */
 	atomic_fetch_or(slab_late_bits(&header.s, &l), UINT64_C(6));
 	slab_merge(&header.s, &l, &twice);
 	CHECK(twice == NULL);
@@ -94,11 +112,52 @@ TEST(free_bits_are_taken_lowest_first_and_given_back_once)
 	slab_merge(&header.s, &l, &twice);
 	CHECK(twice == memory + 512);
 	/* The search begins at what came late. */
-	CHECK_EQ(slab_take(&header.s, &l, true, false, items, 100), 2);
-	CHECK(items[0] == memory + 512 && items[1] == memory + 1024);
+	CHECK_EQ(take(&header.s, &l, 100), 2);
+	CHECK(taken(0) == memory + 512 && taken(1) == memory + 1024);
 	CHECK_EQ(slab_index(&header.s, &l, memory + 512), 1);
 	CHECK_EQ(slab_index(&header.s, &l, memory + 513), l.items);
 	CHECK_EQ(slab_index(&header.s, &l, memory + GRANULE), l.items);
+}
+
+/* Whole words at once, and what is left of one bit by bit. */
+TEST(words_are_taken_whole_and_in_part)
+{
+	static union {
+		struct slab s;
+		uint64_t room[1024];
+	} header;
+	static _Alignas(65536) char memory[GRANULE];
+	struct slab_layout l;
+	size_t at = 0;
+
+	slab_layout_choose(&l, 512, 512);
+	if (l.items < 128)
+		SKIP("hostile slabs are smaller");
+	slab_format(&header.s, &l, NULL, memory, l.items, false);
+	for (size_t want = 63; want <= 65; at += want, want += 2) {
+		plain = true;
+		CHECK_EQ(slab_take(&header.s, &l, false, false, items + 200,
+			     want, &plain),
+		    want);
+		CHECK(plain);
+		for (size_t i = 0; i < want; i++)
+			CHECK(taken(i) == memory + 512 * (at + i));
+	}
+	CHECK_EQ(header.s.free_count, 0);
+	/* Beyond what is backed they are marked. */
+	for (uint32_t i = 0; i < 128; i++)
+		CHECK(slab_give(&header.s, i));
+	tally_set(&header.s.ready, 512 * 100);
+	CHECK_EQ(
+	    slab_take(&header.s, &l, false, true, items + 200, 200, &plain),
+	    128);
+	CHECK(!plain);
+	for (size_t i = 0; i < 128; i++) {
+		CHECK(taken(i) ==
+		      memory + 512 * i + (i < 100 ? 0 : SLAB_MARK_UNBACKED));
+		CHECK(slab_is_backed(&header.s, &l, memory + 512 * i) ==
+		      (i < 100));
+	}
 }
 
 TEST_MAIN
