@@ -7,8 +7,8 @@ OPTIONS :=
 
 .DEFAULT_GOAL := build
 .PHONY: build try check check-hostile check-sanitizers check-programs \
-	check-arm64 check-guest bench bench-scale soak install format tidy \
-	clean help meson-here
+	check-arm64 check-guest bench bench-scale soak coverage install format \
+	tidy clean help meson-here
 .NOTPARALLEL:
 
 # Set up or change the options of $(BUILD).
@@ -73,6 +73,9 @@ fuzz:
 mutants:
 	@scripts/mutants
 
+coverage:
+	@scripts/coverage
+
 # DESTDIR is honoured.
 install: meson-here
 	@$(call configure,-Dprefix=$(abspath $(PREFIX)) -Dlibdir=lib)
@@ -102,6 +105,7 @@ help:
 	@echo "make soak                test for hours"
 	@echo "make fuzz                invent inputs, a minute for each target"
 	@echo "make mutants             plant defects that tests must notice"
+	@echo "make coverage            which lines of src/ the tests reach"
 	@echo "make install PREFIX=DIR  install into DIR ($(PREFIX))"
 	@echo "make format              put the source into its shape"
 	@echo "make clean               remove $(BUILD)/"
