@@ -3,10 +3,20 @@
 #include "port/port.h"
 #include "zone/zone.h"
 
-/* Where an address lies in a slab whose items have gaps behind them. */
+/*
+ * Where an address lies in a slab whose items have gaps behind them; `from` is
+ * its distance from the item, negative before a slab's first.
+ */
 static void
-put_place(struct text *t, size_t bytes, size_t at, bool is_free)
+put_place(struct text *t, size_t bytes, ptrdiff_t from, bool is_free)
 {
+	size_t at = (size_t)from;
+
+	if (from < 0) {
+		text_num(t, -at, 0);
+		text_put(t, " bytes before an item");
+		return;
+	}
 	if (at >= bytes) {
 		text_num(t, at - bytes, 0);
 		text_put(t, " bytes behind an item");
@@ -24,22 +34,22 @@ zone_tell(const void *address)
 	const struct slab_layout *l;
 	char line[192];
 	struct text t = { line, line + sizeof(line) - 1 };
-	const char *first;
 	const char *item;
-	size_t offset;
+	ptrdiff_t offset;
 
 	if (s == NULL || s->kind != PAGEMAP_SLAB)
 		return;
 	l = &s->keg->layout;
-	first = slab_item(s, l, 0);
-	if ((uintptr_t)address < (uintptr_t)first)
-		return;
-	offset = (uintptr_t)address - (uintptr_t)first;
-	item = first + offset / l->stride * l->stride;
+	item = slab_item(s, l, 0);
+	offset = (ptrdiff_t)((uintptr_t)address - (uintptr_t)item);
+	if (offset > 0) {
+		item += (size_t)offset / l->stride * l->stride;
+		offset = (ptrdiff_t)((size_t)offset % l->stride);
+	}
 	text_put(&t, "uma: ptr ");
 	text_hex(&t, (uintptr_t)address);
 	text_put(&t, " is ");
-	put_place(&t, l->item_bytes, offset % l->stride, port_is_closed(item));
+	put_place(&t, l->item_bytes, offset, port_is_closed(item));
 	text_put(&t, ": item ");
 	text_hex(&t, (uintptr_t)item);
 	text_put(&t, " zone \"");

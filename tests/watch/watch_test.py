@@ -90,7 +90,7 @@ REPORTS = {
             "24 bytes into a free item", "watched kept"),
         "use-after-destroy": r"AddressSanitizer: use-after-poison",
         "overflow": said_by_asan("0 bytes behind an item", "watched"),
-        "underflow": said_by_asan("1. bytes behind an item", "watched"),
+        "underflow": said_by_asan("1 bytes before an item", "watched"),
         "uninitialised": False,
         "uninitialised-again": False,
         "leak": False,
