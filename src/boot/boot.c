@@ -69,11 +69,12 @@ wake_all(void)
 {
 	static bool percpu_awake;
 
-	if (!percpu_awake && !wake_percpu())
-		return false;
-	if (!percpu_awake)
+	if (!percpu_awake) {
+		if (!wake_percpu())
+			return false;
 		pagemap_open(NULL);
-	percpu_awake = true;
+		percpu_awake = true;
+	}
 	percpu_open();
 	return heap_start();
 }

@@ -119,8 +119,8 @@ is_near(const struct keg *keg, const void *item, const void *near)
 }
 
 /* Do what the marks ask for.  Returns how many items are ready. */
-size_t
-keg_make_ready(struct keg *keg, void **items, size_t count)
+static size_t
+make_ready(struct keg *keg, void **items, size_t count)
 {
 	size_t ready = 0;
 	struct slab *s = NULL;
@@ -210,24 +210,7 @@ take_emergency(struct keg *keg, void **out, int wait)
 	if (!ok)
 		return 0;
 	atomic_fetch_add_explicit(&keg->emergencies, 1, memory_order_relaxed);
-	return keg_make_ready(keg, out, 1);
-}
-
-static void
-note_use(struct keg *keg)
-{
-	if (unlikely(!atomic_load_explicit(&keg->used, memory_order_relaxed)))
-		atomic_store_explicit(&keg->used, true, memory_order_relaxed);
-}
-
-size_t
-keg_take_here(struct keg *keg, void **out, size_t want, bool *plain)
-{
-	size_t n;
-
-	note_use(keg);
-	n = take_free(keg, out, want, plain);
-	return n == BLOCKED ? 0 : n;
+	return make_ready(keg, out, 1);
 }
 
 size_t
@@ -236,7 +219,8 @@ keg_take(struct keg *keg, void **out, size_t want, int wait)
 	size_t n;
 	bool plain;
 
-	note_use(keg);
+	if (unlikely(!atomic_load_explicit(&keg->used, memory_order_relaxed)))
+		atomic_store_explicit(&keg->used, true, memory_order_relaxed);
 	for (;;) {
 		if (!gate_enter())
 			return take_emergency(keg, out, wait);
@@ -246,7 +230,7 @@ keg_take(struct keg *keg, void **out, size_t want, int wait)
 		if (n == BLOCKED)
 			return take_emergency(keg, out, wait);
 		if (n != 0)
-			return plain ? n : keg_make_ready(keg, out, n);
+			return plain ? n : make_ready(keg, out, n);
 		if (!keg_grow(keg, wait, false))
 			return 0;
 	}

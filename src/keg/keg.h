@@ -97,15 +97,6 @@ void keg_shape(struct keg *keg, size_t item_bytes, size_t align, size_t gap);
 size_t keg_take(struct keg *keg, void **out, size_t want, int wait);
 
 /*
- * The same of what is there, without growing.  `plain` is cleared if items
- * were taken that must be made ready, outside the gate, before they are used.
- *
- * Context:  inside the gate.
- */
-size_t keg_take_here(struct keg *keg, void **out, size_t want, bool *plain);
-size_t keg_make_ready(struct keg *keg, void **items, size_t count);
-
-/*
  * Give items back.  Every one belongs to this keg; one that is free already
  * is a crime named after `function`.
  *

@@ -82,24 +82,17 @@ pagemap_open(const void *memory)
 	window_set((uintptr_t)words, words, granules);
 }
 
-/* The word of a granule; NULL outside the window. */
-static uint64_t *
-word_of(const void *address)
+/* What a granule's word is; outside the window it has none. */
+static void
+word_set(const void *address, uint64_t hit)
 {
 	uintptr_t i =
 	    ((uintptr_t)address - pagemap_window.base) >> GRANULE_BITS;
 
-	return i < pagemap_window.granules ? &pagemap_window.words[i] : NULL;
-}
-
-static void
-word_set(const void *address, uint64_t hit)
-{
-	uint64_t *word = word_of(address);
-
 	/* relaxed: nobody else has the address, yet or any more. */
-	if (word != NULL)
-		__atomic_store_n(word, hit, __ATOMIC_RELAXED);
+	if (i < pagemap_window.granules)
+		__atomic_store_n(
+		    &pagemap_window.words[i], hit, __ATOMIC_RELAXED);
 }
 
 /*

@@ -87,21 +87,21 @@ aim_hit(struct uma_zone *zone)
 {
 	bool plain = zone->ctor == NULL && zone->dtor == NULL;
 	const struct slab_layout *l = &zone->keg.layout;
-	bool has_hit = false;
 
 	zone->fast = plain && percpu_mode == PERCPU_RSEQ && zone->caches != 0
 			 ? zone->caches
 			 : percpu_nothing();
 	zone->rseq = percpu_rseq;
-	if (l->slab_bytes == GRANULE && zone->keg.allocf == NULL) {
-		zone->magic = pagemap_magic(l->stride);
-		has_hit = zone->magic != 0;
-	}
-	zone->keg.hit = !has_hit ? 0
-			: zone->owner != 0
-			    ? pagemap_hit_make(zone->owner, zone->magic)
-			    : pagemap_hit_make(zone->id, 0);
-	zone->hit = has_hit ? zone->keg.hit : ZONE_NO_HIT;
+	zone->magic = l->slab_bytes == GRANULE && zone->keg.allocf == NULL
+			  ? pagemap_magic(l->stride)
+			  : 0;
+	if (zone->magic == 0)
+		zone->keg.hit = 0;
+	else if (zone->owner != 0)
+		zone->keg.hit = pagemap_hit_make(zone->owner, zone->magic);
+	else
+		zone->keg.hit = pagemap_hit_make(zone->id, 0);
+	zone->hit = zone->magic != 0 ? zone->keg.hit : ZONE_NO_HIT;
 }
 
 void

@@ -58,17 +58,6 @@ struct arch_rseq {
 	intptr_t index;
 };
 
-/*
- * A value that the compiler takes for unknown: it computes it where it stands,
- * once, and does not take what it was computed from apart again.
- */
-UMA_FAST uintptr_t
-arch_opaque(uintptr_t value)
-{
-	__asm__("" : "+r"(value));
-	return value;
-}
-
 #if defined(UMA_SIM)
 #include "port/arch/sim/cpu.h"
 #include "port/arch/sim/rseq.h"
