@@ -19,7 +19,6 @@
 #include "model/stamp.h"
 
 enum {
-	RUN_SECONDS = 100,
 	/* A life of a hostile library takes longer: one point in so many. */
 	STRIDE = HOSTILE ? 5 : 1,
 	PAIRS = 500 / STRIDE,
@@ -44,32 +43,11 @@ static struct report {
 	char why[WHY_BYTES];
 } * report;
 
-/* Zones that are not the scenario's: none while the library sleeps. */
-static uint64_t
-own_zones(void)
-{
-	struct uma_stats all = { .struct_bytes = sizeof all };
-
-	uma_stats(&all);
-	return all.zones - scenario_zones_kept();
-}
-
 static void
-complain(const char *why)
+live(const void *arg)
 {
-	snprintf(report->why, sizeof report->why, "%s", why);
-	_exit(1);
-}
+	const struct run *run = arg;
 
-static void
-be_run(const struct run *run)
-{
-	const struct rlimit no_core = { 0, 0 };
-	uint64_t zones;
-
-	setrlimit(RLIMIT_CORE, &no_core);
-	alarm(RUN_SECONDS);
-	scenario_why = report->why;
 	request_log.last = report->last;
 	memcpy(request_log.plan, run->plan, sizeof request_log.plan);
 	request_log.from = run->from;
@@ -84,35 +62,15 @@ be_run(const struct run *run)
 	memset(request_log.plan, 0, sizeof request_log.plan);
 	request_log.from = 0;
 	scenario_end();
-	zones = own_zones();
-	request_log.refused = 0;
-	scenario_use(true);
-	scenario_end();
-	if (zones != 0 && own_zones() != zones)
-		complain("a zone is left");
-	if (own_zones() == 0)
-		complain("the library never woke");
-	_exit(0);
 }
 
 /* Whether all was well. */
 static bool
 watch(const struct run *run)
 {
-	int status = 0;
-	pid_t child;
-
 	memset(report, 0, sizeof *report);
-	fflush(NULL);
-	child = fork();
-	REQUIRE(child >= 0);
-	if (child == 0)
-		be_run(run);
-	REQUIRE(waitpid(child, &status, 0) == child);
-	if (status == 0)
+	if (scenario_apart(live, run))
 		return true;
-	if (WIFSIGNALED(status))
-		harness_say("#   %s\n", strsignal(WTERMSIG(status)));
 	harness_say("#   refused %u and %u, or all from %u on (%s): %s\n",
 	    run->plan[0], run->plan[1], run->from, report->last, report->why);
 	return false;
@@ -127,6 +85,7 @@ count_points(void)
 	report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	REQUIRE(report != MAP_FAILED);
+	scenario_why = report->why;
 	REQUIRE(watch(&none));
 	REQUIRE(report->refused == 0);
 	REQUIRE(report->points > 50);
@@ -253,7 +212,7 @@ repeat(unsigned n)
 
 	scenario_why = report->why;
 	request_log.last = report->last;
-	alarm(RUN_SECONDS);
+	alarm(SCENARIO_SECONDS);
 	for (int life = 0; life < REPEATS; life++) {
 		request_log.count = 0;
 		request_log.plan[0] = n;
@@ -271,13 +230,13 @@ repeat(unsigned n)
 		}
 	}
 	if (all.meta_bytes > settled)
-		complain("structures pile up");
+		scenario_wrong("structures pile up");
 	if (request_log.pages > pages)
-		complain("addresses pile up");
+		scenario_wrong("addresses pile up");
 	if (left < room)
-		complain("lost memory piles up");
+		scenario_wrong("lost memory piles up");
 	if (next_descriptor() != descriptor)
-		complain("descriptors pile up");
+		scenario_wrong("descriptors pile up");
 	_exit(0);
 }
 

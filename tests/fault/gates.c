@@ -27,7 +27,6 @@
 #include "zone/zone.h"
 
 enum {
-	RUN_SECONDS = 100,
 	PLACES = 400,
 	IN_A_ROW = 7,
 	/* A life of a hostile library takes longer: one place in so many. */
@@ -158,57 +157,24 @@ stop_counting(void)
 
 /* ---- runs ---- */
 
-static uint64_t
-own_zones(void)
-{
-	struct uma_stats all = { .struct_bytes = sizeof all };
-
-	uma_stats(&all);
-	return all.zones - scenario_zones_kept();
-}
-
 static void
-be_run(const struct plan *of_run)
+live(const void *of_run)
 {
-	const struct rlimit no_core = { 0, 0 };
-	uint64_t zones;
-
-	setrlimit(RLIMIT_CORE, &no_core);
-	alarm(RUN_SECONDS);
-	scenario_why = report->why;
-	plan = *of_run;
+	plan = *(const struct plan *)of_run;
 	counting = true;
 	scenario_use(true);
 	scenario_end();
 	stop_counting();
 	report->refused = request_log.refused;
-	zones = own_zones();
-	request_log.refused = 0;
-	scenario_use(true);
-	scenario_end();
-	if (own_zones() != zones)
-		scenario_wrong("a zone is left");
-	_exit(0);
 }
 
 /* Whether all was well. */
 static bool
 watch(const struct plan *of_run)
 {
-	int status = 0;
-	pid_t child;
-
 	memset(report, 0, sizeof *report);
-	fflush(NULL);
-	child = fork();
-	REQUIRE(child >= 0);
-	if (child == 0)
-		be_run(of_run);
-	REQUIRE(waitpid(child, &status, 0) == child);
-	if (status == 0)
+	if (scenario_apart(live, of_run))
 		return true;
-	if (WIFSIGNALED(status))
-		harness_say("#   %s\n", strsignal(WTERMSIG(status)));
 	/* For addr2line. */
 	harness_say("#   +%#tx refused at its call %u, %u in a row, %s: %s\n",
 	    (const char *)of_run->site - &__ehdr_start, of_run->time,

@@ -5,6 +5,8 @@
 #endif
 #include "fault/scenario.h"
 
+#include "harness.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -426,4 +428,51 @@ scenario_end(void)
 	if (all.large_bytes != 0 || all.large_allocs != all.large_frees)
 		scenario_wrong("%llu bytes of large blocks are left",
 		    (unsigned long long)all.large_bytes);
+}
+
+/* Zones that are not the scenario's: none while the library sleeps. */
+static uint64_t
+own_zones(void)
+{
+	struct uma_stats all = { .struct_bytes = sizeof all };
+
+	uma_stats(&all);
+	return all.zones - scenario_zones_kept();
+}
+
+static void
+live(void (*life)(const void *run), const void *run)
+{
+	const struct rlimit no_core = { 0, 0 };
+	uint64_t zones;
+
+	setrlimit(RLIMIT_CORE, &no_core);
+	alarm(SCENARIO_SECONDS);
+	life(run);
+	zones = own_zones();
+	request_log.refused = 0;
+	scenario_use(true);
+	scenario_end();
+	if (zones != 0 && own_zones() != zones)
+		scenario_wrong("a zone is left");
+	if (own_zones() == 0)
+		scenario_wrong("the library never woke");
+	_exit(0);
+}
+
+bool
+scenario_apart(void (*life)(const void *run), const void *run)
+{
+	int status = 0;
+	pid_t child;
+
+	fflush(NULL);
+	child = fork();
+	REQUIRE(child >= 0);
+	if (child == 0)
+		live(life, run);
+	REQUIRE(waitpid(child, &status, 0) == child);
+	if (WIFSIGNALED(status))
+		harness_say("#   %s\n", strsignal(WTERMSIG(status)));
+	return status == 0;
 }

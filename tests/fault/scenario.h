@@ -20,6 +20,18 @@ void scenario_use(bool patient);
 /* Give back all that is left; nothing may remain.  Without faults. */
 void scenario_end(void);
 
+/* A life takes so many seconds at most. */
+enum { SCENARIO_SECONDS = 100 };
+
+/*
+ * Have a child live `life(run)`, which ends the scenario itself, and then use
+ * it once more with nothing refused: as many zones must be left.
+ *
+ * Returns:  whether all was well; if not a signal is told, and scenario_why
+ *           has what else it was: it must be shared with the child.
+ */
+bool scenario_apart(void (*life)(const void *run), const void *run);
+
 /* What the parts of a scenario share. */
 void scenario_wrong(const char *format, ...)
     __attribute__((format(printf, 1, 2), noreturn));

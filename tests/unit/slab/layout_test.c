@@ -62,6 +62,12 @@ TEST(waste_is_bounded)
 	}
 }
 
+static union {
+	struct slab s;
+	uint64_t room[1024];
+} header;
+static _Alignas(65536) char memory[GRANULE];
+
 /* Taken items lie at the end, the lowest last. */
 static void *items[200];
 static bool plain;
@@ -81,11 +87,6 @@ taken(size_t i)
 
 TEST(free_bits_are_taken_lowest_first_and_given_back_once)
 {
-	static union {
-		struct slab s;
-		uint64_t room[1024];
-	} header;
-	static _Alignas(65536) char memory[GRANULE];
 	struct slab_layout l;
 	void *twice;
 
@@ -122,11 +123,6 @@ TEST(free_bits_are_taken_lowest_first_and_given_back_once)
 /* Whole words at once, and what is left of one bit by bit. */
 TEST(words_are_taken_whole_and_in_part)
 {
-	static union {
-		struct slab s;
-		uint64_t room[1024];
-	} header;
-	static _Alignas(65536) char memory[GRANULE];
 	struct slab_layout l;
 	size_t at = 0;
 
