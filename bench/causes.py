@@ -19,6 +19,11 @@ CAUSES = (
     ("burst/*/1000/*", "ns", "*",
      "a bucket has 254 items at most, so four times a burst the gate and a "
      "lock are passed"),
+    ("burst/*/100000/random", "ns", "*",
+     "items go back to their slabs one by one: some 6 ns to find the slab and "
+     "set the bit"),
+    ("kernel/tree", "ns", "*",
+     "nearly all nodes pass through the slabs in each round"),
     ("kernel/large", "ns", "*",
      "freed memory is kept within a bound, and the stores of the row wait at "
      "the first locked instruction: docs/design/speed.md"),
