@@ -41,10 +41,13 @@
 #include "base/base.h"
 
 struct UMA_LOCKABLE("lock") lock {
-	_Atomic uint32_t word; /* 0 free, 1 held, 2 held and waited for */
+	_Atomic uint32_t word; /* see lock.c; 0 is free */
 };
 
 /*
+ * No queue: whoever comes first has it.  But one who has slept some times is
+ * the next, however often others take it: nobody waits for ever.
+ *
  * Returns:  false, without the lock, when it is held and another thread's
  *           fork is under way.
  * Context:  inside the gate (but for the tests of this room).

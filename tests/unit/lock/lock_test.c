@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The lock, as lock.h promises it. */
+#include "harness.h"
+
+#include <pthread.h>
+
+#include "lock/lock.h"
+#include "port/port.h"
+
+#define THREADS 3
+#define TURNS   20000
+#define WANTED  40
+#define FEW     50
+#define HOLD_NS UINT64_C(200000)
+
+static struct lock lock;
+static unsigned long turns; /* under the lock */
+static _Atomic unsigned holds, served;
+
+static void *
+count(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < TURNS; i++) {
+		REQUIRE(lock_take(&lock));
+		turns++;
+		lock_drop(&lock);
+	}
+	return NULL;
+}
+
+/* Never twice while the other has it once. */
+static void *
+want(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < WANTED; i++) {
+		unsigned now = atomic_load(&holds);
+
+		REQUIRE(lock_take(&lock));
+		lock_drop(&lock);
+		while (atomic_load(&holds) == now)
+			port_yield();
+	}
+	atomic_fetch_add(&served, 1);
+	return NULL;
+}
+
+static void
+start(pthread_t *threads, void *(*what)(void *))
+{
+	for (int i = 0; i < THREADS; i++)
+		REQUIRE(pthread_create(&threads[i], NULL, what, NULL) == 0);
+}
+
+static void
+end(pthread_t *threads)
+{
+	for (int i = 0; i < THREADS; i++)
+		REQUIRE(pthread_join(threads[i], NULL) == 0);
+}
+
+TEST(one_at_a_time)
+{
+	pthread_t threads[THREADS];
+
+	start(threads, count);
+	end(threads);
+	CHECK_EQ(turns, (unsigned long)THREADS * TURNS);
+	CHECK_EQ(atomic_load(&lock.word), 0);
+}
+
+/*
+ * Awake, it has the lock again long before a sleeper looks: some hundred times
+ * while one waits, where nothing is passed on.
+ */
+TEST_TIME(nobody_keeps_it_for_himself, 60)
+{
+	pthread_t threads[THREADS];
+
+	start(threads, want);
+	while (atomic_load(&served) < THREADS) {
+		uint64_t until;
+
+		REQUIRE(lock_take(&lock));
+		atomic_fetch_add(&holds, 1);
+		until = port_now_ns() + HOLD_NS;
+		while (port_now_ns() < until)
+			arch_relax();
+		lock_drop(&lock);
+	}
+	end(threads);
+	CHECK(atomic_load(&holds) < THREADS * WANTED * FEW);
+	CHECK_EQ(atomic_load(&lock.word), 0);
+}
+
+/* It was passed on, and the sleeper went: a fork's child has only one thread */
+TEST_TIME(what_nobody_fetches_is_free, 60)
+{
+	atomic_store(&lock.word, 4);
+	REQUIRE(lock_take(&lock));
+	lock_drop(&lock);
+	CHECK_EQ(atomic_load(&lock.word), 0);
+}
+
+TEST_MAIN
