@@ -148,10 +148,11 @@ alloc_once(size_t bytes, size_t align, enum heap_how how)
 {
 	unsigned index =
 	    how == HEAP_ALONE ? HEAP_CLASSES : class_for(bytes, align);
+	size_t room;
 
 	if (index < HEAP_CLASSES)
 		return small_alloc(index, bytes, how);
-	return large_alloc(max_size(bytes, 1), align, how);
+	return heap_large_alloc(max_size(bytes, 1), align, how, &room);
 }
 
 /* What caches and empty slabs hold may be just what is missing. */

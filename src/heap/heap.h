@@ -141,6 +141,15 @@ UMA_EXPORT void *uma_heap_alloc_aligned(
     size_t bytes, size_t align, enum heap_how how);
 
 /*
+ * heap_large_alloc - a run or a mapping, however small, once the library runs
+ *
+ * What uma_heap_alloc_aligned() comes to above the classes, but NULL without
+ * a look for what caches and empty slabs hold.  *room: what its free answers.
+ */
+void *heap_large_alloc(
+    size_t bytes, size_t align, enum heap_how how, size_t *room);
+
+/*
  * uma_heap_free - give a block back; NULL is ignored
  *
  * A pointer that is no block's start is a crime named after `function`.

@@ -16,7 +16,6 @@ struct large {
 /* Called once, inside the gate; false without memory. */
 bool large_start(void);
 
-void *large_alloc(size_t bytes, size_t align, enum heap_how how);
 /* All of it that may be used. */
 size_t large_room(const struct large *l);
 void large_free(struct large *l);

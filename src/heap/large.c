@@ -158,18 +158,16 @@ large_room(const struct large *l)
 }
 
 void *
-large_alloc(size_t bytes, size_t align, enum heap_how zero)
+heap_large_alloc(size_t bytes, size_t align, enum heap_how zero, size_t *room)
 {
 	bool inside;
 	size_t dirty;
 	enum meta_how how;
 	struct large *l;
 	void *block = NULL;
-	size_t room;
 
 	if (bytes > HEAP_MAX - GRANULE)
 		return NULL;
-	room = bytes + watch_gap();
 	align = max_size(align, GRANULE);
 	inside = gate_enter();
 	how = inside ? META_NORMAL : META_EMERGENCY;
@@ -177,7 +175,8 @@ large_alloc(size_t bytes, size_t align, enum heap_how zero)
 	if (l != NULL)
 		l->mapped = zero == HEAP_ALONE || bytes > HEAP_LARGE_MAX ||
 			    align > RUN_ALIGN_MAX;
-	if (l != NULL && !take_memory(l, room, align, &dirty, how)) {
+	if (l != NULL &&
+	    !take_memory(l, bytes + watch_gap(), align, &dirty, how)) {
 		header_give(l, how);
 		l = NULL;
 	}
@@ -193,13 +192,15 @@ large_alloc(size_t bytes, size_t align, enum heap_how zero)
 	}
 	if (inside)
 		gate_leave();
-	if (block != NULL)
-		count(PERCPU_IN, l->bytes);
-	if (unlikely(watch_on) && block != NULL) {
+	if (block == NULL)
+		return NULL;
+	count(PERCPU_IN, l->bytes);
+	*room = large_room(l);
+	if (unlikely(watch_on)) {
 		asked_make_large(l);
-		asked_take(block, bytes, large_room(l), zero != HEAP_RAW);
+		asked_take(block, bytes, *room, zero != HEAP_RAW);
 	}
-	if (block != NULL && zero == HEAP_ZERO && dirty != 0)
+	if (zero == HEAP_ZERO && dirty != 0)
 		__builtin_memset(block, 0, min_size(bytes, dirty));
 	return block;
 }

@@ -69,16 +69,19 @@ count(
 	return block;
 }
 
-/* A run has no cache to hit, but its counter is as near as any. */
+/*
+ * A run has no cache to hit, but its counter is as near as any.  A type that
+ * took runs before has a ledger, and the library runs.
+ */
 static __attribute__((noinline)) void *
 take_large(size_t size, struct malloc_type *type, int flags)
 {
-	size_t bytes = heap_run_bytes(size);
 	void *block = NULL;
+	size_t bytes;
 
 	if (likely(class_open(type, CLASS_RUN)) && size <= HEAP_LARGE_MAX)
-		block = uma_heap_alloc(
-		    size, (flags & M_ZERO) != 0 ? HEAP_ZERO : HEAP_RAW);
+		block = heap_large_alloc(size, ALIGN_MIN,
+		    (flags & M_ZERO) != 0 ? HEAP_ZERO : HEAP_RAW, &bytes);
 	if (unlikely(block == NULL))
 		return take(size, ALIGN_MIN, type, flags, "uma_malloc");
 	if (unlikely(!percpu_hit(
