@@ -148,7 +148,7 @@ give_memory(const struct large *l, enum meta_how how)
 	if (l->mapped)
 		port_unmap(l->base, l->bytes);
 	else
-		supply_give(l->base, l->bytes / GRANULE, how);
+		supply_give(l->base, l->bytes / GRANULE, 0, how);
 }
 
 size_t
@@ -273,7 +273,7 @@ resize_run(struct large *l, size_t bytes)
 	     supply_extend(l->base, was / GRANULE, (want - was) / GRANULE);
 	if (want < was)
 		supply_give(
-		    l->base + want, (was - want) / GRANULE, META_NORMAL);
+		    l->base + want, (was - want) / GRANULE, 0, META_NORMAL);
 	if (ok) {
 		l->bytes = want;
 		add_bytes(want - was);

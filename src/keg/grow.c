@@ -113,7 +113,7 @@ take_object(struct keg *keg)
 }
 
 static void *
-take_supply(struct keg *keg, uint8_t *pflag, size_t *ready)
+take_supply(struct keg *keg, uint8_t *pflag, size_t *backed)
 {
 	struct supply_run run;
 	bool inside = gate_enter();
@@ -126,12 +126,12 @@ take_supply(struct keg *keg, uint8_t *pflag, size_t *ready)
 	if (!ok)
 		return NULL;
 	*pflag = run.boot ? UMA_SLAB_BOOT : UMA_SLAB_KMEM;
-	*ready = run.boot ? keg->layout.slab_bytes : 0;
+	*backed = run.backed;
 	return run.base;
 }
 
 static void
-give_memory(struct keg *keg, void *memory, uint8_t pflag)
+give_memory(struct keg *keg, void *memory, uint8_t pflag, size_t backed)
 {
 	size_t bytes = keg->layout.slab_bytes;
 	bool inside;
@@ -145,8 +145,8 @@ give_memory(struct keg *keg, void *memory, uint8_t pflag)
 		return;
 	}
 	inside = gate_enter();
-	supply_give(
-	    memory, bytes / GRANULE, inside ? META_NORMAL : META_EMERGENCY);
+	supply_give(memory, bytes / GRANULE, backed,
+	    inside ? META_NORMAL : META_EMERGENCY);
 	if (inside)
 		gate_leave();
 }
@@ -246,7 +246,7 @@ furnish(struct keg *keg, struct slab *s, int wait, uint32_t limit, bool ready)
 	s->pflag = pflag;
 	tally_set(&s->ready, backed);
 	if (!enter_map(keg, s)) {
-		give_memory(keg, memory, pflag);
+		give_memory(keg, memory, pflag, backed);
 		return false;
 	}
 	if (!ready || !keg->back)
@@ -258,7 +258,7 @@ furnish(struct keg *keg, struct slab *s, int wait, uint32_t limit, bool ready)
 	if (keg_back(keg, s, last))
 		return true;
 	leave_map(keg, s);
-	give_memory(keg, memory, pflag);
+	give_memory(keg, memory, pflag, backed);
 	return false;
 }
 
@@ -374,6 +374,7 @@ keg_dispose(struct keg *keg, struct slab *list)
 		void *memory = s->base;
 		uint8_t pflag = s->pflag;
 		uint32_t limit = s->limit;
+		size_t backed = tally_get(&s->ready);
 
 		next = s->next;
 		fini_all(keg, s);
@@ -381,7 +382,7 @@ keg_dispose(struct keg *keg, struct slab *list)
 			tell_of(keg, s, watch_slab_ended);
 		leave_map(keg, s);
 		give_header(keg, s);
-		give_memory(keg, memory, pflag);
+		give_memory(keg, memory, pflag, backed);
 		/* From here on the zone may go: see uma_zdestroy(). */
 		tally_add(&keg->leaving, -(size_t)limit);
 	}

@@ -8,6 +8,8 @@
 /* Granules made accessible at a time. */
 #define COMMIT_STEP ((size_t)32)
 
+#define MAPS 3
+
 /* The bits of word `w` that lie in [at, end). */
 static uint64_t
 span(size_t w, size_t at, size_t end)
@@ -79,12 +81,13 @@ region_new(void *base, size_t bytes)
 
 	if (r == NULL)
 		return NULL;
-	r->used = meta_take(2 * map_bytes(count), META_NORMAL);
+	r->used = meta_take(MAPS * map_bytes(count), META_NORMAL);
 	if (r->used == NULL) {
 		meta_give(r, sizeof(*r), META_NORMAL);
 		return NULL;
 	}
 	r->dirty = r->used + map_bytes(count) / sizeof(uint64_t);
+	r->backed = r->dirty + map_bytes(count) / sizeof(uint64_t);
 	r->base = base;
 	r->count = count;
 	r->free_count = count;
@@ -94,7 +97,7 @@ region_new(void *base, size_t bytes)
 void
 region_delete(struct region *r)
 {
-	meta_give(r->used, 2 * map_bytes(r->count), META_NORMAL);
+	meta_give(r->used, MAPS * map_bytes(r->count), META_NORMAL);
 	meta_give(r, sizeof(*r), META_NORMAL);
 }
 
@@ -147,28 +150,29 @@ commit(struct region *r, size_t end)
 	return true;
 }
 
-/*
- * The run is free and committed: make it used.  Returns how many granules go
- * up to the last dirty one.
- */
-static size_t
+/* The run is free and committed: make it used. */
+static struct region_hold
 claim(struct region *r, size_t at, size_t count)
 {
 	size_t end = at + count;
-	size_t dirty = 0;
+	struct region_hold hold = { 0, 0 };
 
-	if (next(r->dirty, at, end, true) != end)
-		dirty = last(r->dirty, end, true) - at;
-	r->dirty_count -= put(r->dirty, at, count, false);
+	if (next(r->dirty, at, end, true) != end) {
+		hold.dirty = last(r->dirty, end, true) - at;
+		hold.backed = next(r->backed, at, end, false) - at;
+		put(r->backed, at, count, false);
+		r->dirty_count -= put(r->dirty, at, count, false);
+	}
 	put(r->used, at, count, true);
 	r->free_count -= count;
 	if (at == r->hint)
 		r->hint = at + count;
-	return dirty;
+	return hold;
 }
 
 size_t
-region_take(struct region *r, size_t count, size_t align, size_t *dirty)
+region_take(
+    struct region *r, size_t count, size_t align, struct region_hold *hold)
 {
 	size_t at;
 
@@ -177,7 +181,7 @@ region_take(struct region *r, size_t count, size_t align, size_t *dirty)
 	at = find(r, count, align);
 	if (at == REGION_NONE || !commit(r, at + count))
 		return REGION_NONE;
-	*dirty = claim(r, at, count);
+	*hold = claim(r, at, count);
 	return at;
 }
 
@@ -211,13 +215,14 @@ region_take_dirty(struct region *r, size_t max, size_t *count)
 }
 
 void
-region_give(struct region *r, size_t at, size_t count)
+region_give(struct region *r, size_t at, size_t count, size_t backed)
 {
 	size_t was_used = put(r->used, at, count, false);
 
 	UMA_ASSERT(was_used == count);
 	r->free_count += was_used;
 	r->dirty_count += put(r->dirty, at, count, true);
+	put(r->backed, at, backed, true);
 	r->hint = min_size(r->hint, at);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inner header of supply: one reserved range and its two bitmaps. */
+/* Inner header of supply: one reserved range and its bitmaps. */
 #ifndef SUPPLY_REGION_H
 #define SUPPLY_REGION_H
 
@@ -19,6 +19,13 @@ struct region {
 	bool boot;
 	uint64_t *used;
 	uint64_t *dirty;
+	uint64_t *backed; /* of the dirty ones */
+};
+
+/* What a run's granules hold, from its first one on. */
+struct region_hold {
+	size_t dirty;  /* behind so many all are clean */
+	size_t backed; /* so many are backed */
 };
 
 /* Describe a reserved range.  NULL without memory. */
@@ -29,9 +36,10 @@ void region_insert(struct region **list, struct region *r);
 
 /*
  * Take the lowest free run of `count` granules at `align` bytes; commit it.
- * Returns its index, or REGION_NONE.  Behind `dirty` granules all are clean.
+ * Returns its index, or REGION_NONE.
  */
-size_t region_take(struct region *r, size_t count, size_t align, size_t *dirty);
+size_t region_take(
+    struct region *r, size_t count, size_t align, struct region_hold *hold);
 
 /* Take exactly these; false if one is not free or beyond the end. */
 bool region_take_at(struct region *r, size_t at, size_t count);
@@ -39,8 +47,9 @@ bool region_take_at(struct region *r, size_t at, size_t count);
 /* Take the highest free dirty run, at most `max` granules of it. */
 size_t region_take_dirty(struct region *r, size_t max, size_t *count);
 
-/* Give a run back, dirty; and say that a free run reads as zeros. */
-void region_give(struct region *r, size_t at, size_t count);
+/* Give a run back, dirty, the first `backed` of its granules backed. */
+void region_give(struct region *r, size_t at, size_t count, size_t backed);
+/* A free run reads as zeros. */
 void region_cleaned(struct region *r, size_t at, size_t count);
 
 #endif /* SUPPLY_REGION_H */

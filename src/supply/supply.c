@@ -14,7 +14,10 @@
 #define DIRTY_FLOOR ((size_t)32 << 20)
 #define DIRTY_PART  4
 
-/* Half of the free dirty memory is forgotten each time this has passed. */
+/*
+ * Each time this has passed, half of what lay free and dirty for all of it is
+ * forgotten.
+ */
 #define DECAY_NS UINT64_C(500000000)
 
 /* One system call forgets at most this much. */
@@ -23,6 +26,7 @@
 struct late_run {
 	struct late_run *next;
 	size_t count;
+	size_t backed;
 };
 
 static struct {
@@ -31,6 +35,9 @@ static struct {
 	size_t step;
 	tally used; /* granules */
 	uint64_t decayed_ns;
+	size_t least;     /* bytes free and dirty since then */
+	size_t forgotten; /* bytes, of late */
+	size_t regretted; /* bytes of those that were taken again */
 	bool closed;
 	_Atomic size_t mapped; /* bytes */
 	_Atomic size_t dirty;  /* bytes, free */
@@ -107,32 +114,49 @@ count_dirty(struct region *r, size_t was)
 	size_t sum = atomic_load_explicit(&supply.dirty, memory_order_relaxed);
 
 	sum += (r->dirty_count - was) * GRANULE;
+	supply.least = min_size(supply.least, sum);
 	atomic_store_explicit(&supply.dirty, sum, memory_order_relaxed);
+}
+
+/*
+ * Clean memory is taken.  Whoever forgot as much a moment ago should have kept
+ * it: from now on so much more is.
+ */
+static void
+regret(size_t bytes)
+{
+	size_t again = min_size(bytes, supply.forgotten);
+
+	supply.forgotten -= again;
+	supply.regretted += again;
 }
 
 static bool
 take_from(struct region *r, struct supply_run *run, size_t count, size_t align)
 {
 	size_t was = r->dirty_count;
-	size_t dirty = 0;
-	size_t at = region_take(r, count, align, &dirty);
+	struct region_hold hold;
+	size_t at = region_take(r, count, align, &hold);
 
 	if (at == REGION_NONE)
 		return false;
 	run->base = r->base + at * GRANULE;
 	run->boot = r->boot;
-	run->dirty = (r->boot ? count : dirty) * GRANULE;
+	run->dirty = (r->boot ? count : hold.dirty) * GRANULE;
+	run->backed = (r->boot ? count : hold.backed) * GRANULE;
 	tally_add(&supply.used, count);
 	count_dirty(r, was);
+	regret((count - hold.dirty) * GRANULE);
 	return true;
 }
 
 static void
-give_to(struct region *r, void *base, size_t count)
+give_to(struct region *r, void *base, size_t count, size_t backed)
 {
 	size_t was = r->dirty_count;
+	size_t at = ((uintptr_t)base - (uintptr_t)r->base) / GRANULE;
 
-	region_give(r, ((uintptr_t)base - (uintptr_t)r->base) / GRANULE, count);
+	region_give(r, at, count, backed / GRANULE);
 	tally_add(&supply.used, -count);
 	count_dirty(r, was);
 }
@@ -155,19 +179,20 @@ take_late(void)
 
 		next = run->next;
 		if (r != NULL)
-			give_to(r, run, run->count);
+			give_to(r, run, run->count, run->backed);
 		else
 			port_unmap(run, run->count * GRANULE);
 	}
 }
 
 static void
-give_late(void *base, size_t count)
+give_late(void *base, size_t count, size_t backed)
 {
 	struct late_run *run = base;
 
 	watch_open(run, sizeof(*run), PORT_KEPT);
 	run->count = count;
+	run->backed = backed;
 	run->next = atomic_load_explicit(&supply.late, memory_order_relaxed);
 	/* release, pairs with take_late(). */
 	while (!atomic_compare_exchange_weak_explicit(&supply.late, &run->next,
@@ -198,11 +223,11 @@ forget_one(struct region *r, bool *held) UMA_UNCHECKED_LOCKS
 	*held = lock_take(&supply.lock);
 	if (!*held) {
 		tally_add(&supply.used, count); /* give_to() takes it off */
-		give_late(r->base + at * GRANULE, count);
+		give_late(r->base + at * GRANULE, count, 0);
 		return false;
 	}
 	was = r->dirty_count;
-	region_give(r, at, count);
+	region_give(r, at, count, 0);
 	if (clean)
 		region_cleaned(r, at, count);
 	count_dirty(r, was);
@@ -229,24 +254,48 @@ forget_down_to(size_t target) UMA_UNCHECKED_LOCKS
 	return held;
 }
 
-/* Called with the lock at every give; returns whether it is still held. */
+/* How much may stay free and dirty. */
+static size_t
+bound(void)
+{
+	size_t part = tally_get(&supply.used) * GRANULE / DIRTY_PART;
+
+	return max_size(DIRTY_FLOOR, part) + supply.regretted;
+}
+
+/*
+ * Called with the lock at every give; returns whether it is still held.  What
+ * is beyond the bound goes at once: a process that frees much may do nothing
+ * from then on.  One that soon takes it again has its bound raised by that,
+ * and what is used time and again does not lie free for a whole period.
+ */
 static bool
 decay(void) UMA_UNCHECKED_LOCKS
 {
 	size_t dirty = supply_dirty_bytes();
-	size_t bound = max_size(
-	    DIRTY_FLOOR, tally_get(&supply.used) * GRANULE / DIRTY_PART);
+	size_t most = bound();
+	size_t idle;
 	uint64_t now;
+	bool held;
 
 	if (dirty == 0)
 		return true;
-	if (dirty > bound)
-		return forget_down_to(bound - bound / 8);
+	if (dirty > most) {
+		held = forget_down_to(most - most / 8);
+		if (held)
+			supply.forgotten +=
+			    dirty - min_size(dirty, supply_dirty_bytes());
+		return held;
+	}
 	now = port_now_ns();
 	if (now - supply.decayed_ns <= DECAY_NS)
 		return true;
+	idle = div_up(supply.least, 2);
 	supply.decayed_ns = now;
-	return forget_down_to(dirty / 2);
+	supply.least = dirty - idle;
+	supply.forgotten -= supply.forgotten / 8;
+	supply.regretted -= min_size(supply.regretted, idle);
+	return forget_down_to(dirty - idle);
 }
 
 static bool
@@ -254,6 +303,7 @@ take_emergency(struct supply_run *run, size_t count, size_t align)
 {
 	run->base = port_map(count * GRANULE, align);
 	run->dirty = 0;
+	run->backed = 0;
 	run->boot = false;
 	return run->base != NULL;
 }
@@ -302,19 +352,20 @@ supply_take(struct supply_run *run, size_t count, size_t align,
 }
 
 void
-supply_give(void *base, size_t count, enum meta_how how) UMA_UNCHECKED_LOCKS
+supply_give(void *base, size_t count, size_t backed,
+    enum meta_how how) UMA_UNCHECKED_LOCKS
 {
 	bool held = true;
 	struct region *r;
 
 	if (how == META_EMERGENCY || !lock_take(&supply.lock)) {
-		give_late(base, count);
+		give_late(base, count, backed);
 		return;
 	}
 	take_late();
 	r = region_of(base);
 	if (r != NULL) {
-		give_to(r, base, count);
+		give_to(r, base, count, backed);
 		held = decay();
 	}
 	if (held)

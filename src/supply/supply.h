@@ -11,10 +11,13 @@
  *
  * What holds.
  *   1. A granule is used, or free and clean (reads as zeros, no memory
- *      behind it), or free and dirty (memory behind it, any contents).
+ *      behind it), or free and dirty (some memory behind it, any contents).
+ *      Where all of a dirty one is known to have memory behind it, it is
+ *      backed: its next user need not ask the system.
  *   2. Free dirty memory is bounded: above the bound, and with time, it is
- *      forgotten.  Addresses are not given back (but for whole regions where
- *      address space is limited), so forgetting splits no mapping.
+ *      forgotten; the bound is raised by what is soon taken again.  Addresses
+ *      are not given back (but for whole regions where address space is
+ *      limited), so forgetting splits no mapping.
  *   3. NOFREE runs have regions of their own: they pin nobody else's.
  *   4. META_EMERGENCY takes no lock: a mapping of its own, which supply_give()
  *      knows by its lying in no region.
@@ -36,7 +39,8 @@ struct supply_run {
 	void *base;
 	size_t
 	    dirty; /* bytes at its start that may hold anything; then zeros */
-	bool boot; /* boot memory: never forgotten */
+	size_t backed; /* bytes at its start that surely have memory behind */
+	bool boot;     /* boot memory: never forgotten */
 };
 
 /*
@@ -55,8 +59,11 @@ UMA_NODISCARD bool supply_take(struct supply_run *run, size_t count,
  */
 void supply_trust(bool begin);
 
-/* Give back what supply_take() gave.  Its contents may be anything. */
-void supply_give(void *base, size_t count, enum meta_how how);
+/*
+ * Give back what supply_take() gave.  Its contents may be anything; `backed`
+ * bytes at its start have memory behind them, as far as the giver knows.
+ */
+void supply_give(void *base, size_t count, size_t backed, enum meta_how how);
 
 /* Take the `more` granules behind a run of `count` too, if they are free. */
 UMA_NODISCARD bool supply_extend(void *base, size_t count, size_t more);

@@ -96,7 +96,7 @@ TEST(every_third_supply_is_refused)
 		    supply_take(&run, 1, GRANULE, SUPPLY_NORMAL, META_NORMAL);
 
 		if (taken)
-			supply_give(run.base, 1, META_NORMAL);
+			supply_give(run.base, 1, 0, META_NORMAL);
 		CHECK(taken || !last);
 		last = !taken;
 		refused += !taken;

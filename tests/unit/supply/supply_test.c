@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the supply keeps of free memory, and for how long. */
+#include "harness.h"
+
+#include "lock/lock.h"
+#include "port/port.h"
+#include "supply/supply.h"
+
+#define FLOOR  ((size_t)32 << 20)
+#define COUNT  2048u /* granules of a swing, four times the floor */
+#define SWING  ((size_t)COUNT * GRANULE)
+#define PERIOD UINT64_C(600000000) /* a little more than one */
+
+bool __real_port_forget(void *addr, size_t bytes);
+bool __wrap_port_forget(void *addr, size_t bytes);
+uint64_t __wrap_port_now_ns(void);
+
+static size_t forgotten; /* bytes */
+static uint64_t now = PERIOD;
+static struct supply_run runs[COUNT];
+
+bool
+__wrap_port_forget(void *addr, size_t bytes)
+{
+	forgotten += bytes;
+	return __real_port_forget(addr, bytes);
+}
+
+uint64_t
+__wrap_port_now_ns(void)
+{
+	return now;
+}
+
+static void
+take(struct supply_run *run, size_t count)
+{
+	bool ok;
+
+	REQUIRE(gate_enter());
+	supply_trust(true);
+	ok = supply_take(run, count, GRANULE, SUPPLY_NORMAL, META_NORMAL);
+	supply_trust(false);
+	gate_leave();
+	REQUIRE(ok);
+}
+
+static void
+give(void *base, size_t count, size_t backed)
+{
+	REQUIRE(gate_enter());
+	supply_give(base, count, backed, META_NORMAL);
+	gate_leave();
+}
+
+static void
+trim(void)
+{
+	REQUIRE(gate_enter());
+	supply_trim();
+	gate_leave();
+}
+
+/* Use much, and free it; returns how much of it was forgotten. */
+static size_t
+swing(void)
+{
+	size_t was = forgotten;
+
+	for (size_t i = 0; i < COUNT; i++)
+		take(&runs[i], 1);
+	for (size_t i = 0; i < COUNT; i++)
+		give(runs[i].base, 1, GRANULE);
+	return forgotten - was;
+}
+
+/* Time passes, and a little is used and freed. */
+static void
+pass(unsigned periods)
+{
+	struct supply_run run;
+
+	while (periods-- > 0) {
+		now += PERIOD;
+		take(&run, 1);
+		give(run.base, 1, GRANULE);
+	}
+}
+
+TEST(what_is_freed_once_goes_at_once)
+{
+	CHECK(swing() >= SWING - FLOOR);
+	CHECK(supply_dirty_bytes() <= FLOOR);
+}
+
+/* However long it goes on: none of it lies free for a whole period. */
+TEST(what_is_taken_again_is_kept)
+{
+	size_t was;
+
+	for (int i = 0; i < 10; i++) {
+		now += PERIOD;
+		(void)swing();
+	}
+	was = forgotten;
+	for (int i = 0; i < 20; i++) {
+		now += PERIOD;
+		(void)swing();
+	}
+	CHECK(forgotten - was <= 20 * GRANULE);
+	CHECK(supply_dirty_bytes() >= SWING - FLOOR);
+	CHECK(supply_dirty_bytes() <= SWING + GRANULE);
+}
+
+TEST(what_lies_free_goes_with_time)
+{
+	for (int i = 0; i < 10; i++) {
+		now += PERIOD;
+		(void)swing();
+	}
+	pass(3);
+	CHECK(supply_dirty_bytes() <= SWING / 2);
+	pass(60);
+	CHECK(supply_dirty_bytes() <= 2 * GRANULE);
+	/* And so does the reason to keep it. */
+	CHECK(swing() >= SWING - FLOOR - FLOOR / 4);
+}
+
+TEST(backed_memory_is_known_to_be)
+{
+	struct supply_run run;
+	void *base;
+
+	trim();
+	take(&run, 8);
+	CHECK_EQ(run.dirty, 0);
+	CHECK_EQ(run.backed, 0);
+	base = run.base;
+	give(base, 8, 3 * GRANULE + 1);
+	take(&run, 5);
+	CHECK(run.base == base);
+	CHECK_EQ(run.dirty, 5 * GRANULE);
+	CHECK_EQ(run.backed, 3 * GRANULE);
+	/* What it is given back with counts, not what it was. */
+	give(base, 5, 0);
+	take(&run, 8);
+	CHECK_EQ(run.dirty, 8 * GRANULE);
+	CHECK_EQ(run.backed, 0);
+	give(base, 8, 8 * GRANULE);
+	trim();
+	take(&run, 8);
+	CHECK_EQ(run.dirty, 0);
+	CHECK_EQ(run.backed, 0);
+	give(base, 8, 0);
+}
+
+/* Without the gate the run is given late, and keeps what is known of it. */
+TEST(backed_memory_that_comes_late_is_too)
+{
+	struct supply_run run;
+	struct supply_run other;
+	void *base;
+
+	trim();
+	take(&run, 2);
+	base = run.base;
+	supply_give(base, 2, GRANULE, META_EMERGENCY);
+	take(&other, 1);
+	CHECK(other.base == base);
+	CHECK_EQ(other.backed, GRANULE);
+	take(&run, 1);
+	CHECK_EQ(run.backed, 0);
+	CHECK_EQ(run.dirty, GRANULE);
+	give(other.base, 1, 0);
+	give(run.base, 1, 0);
+}
+
+TEST_MAIN
