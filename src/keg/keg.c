@@ -372,6 +372,8 @@ keg_give_late(struct keg *keg, void *item)
 {
 	struct slab *s = slab_for(keg, item, keg->free_name);
 	uint32_t i = slab_index(s, &keg->layout, item);
+	uint64_t bit = UINT64_C(1) << (i % BITS_PER_WORD);
+	uint64_t was;
 
 	if (i >= s->limit)
 		uma_crime(
@@ -379,9 +381,12 @@ keg_give_late(struct keg *keg, void *item)
 	/* seq_cst, pairs with slab_is_idle(): the item is not free yet. */
 	atomic_fetch_add_explicit(&s->pins, 1, memory_order_seq_cst);
 	/* release, pairs with slab_merge(): what was done to the item. */
-	atomic_fetch_or_explicit(
-	    &slab_late_bits(s, &keg->layout)[i / BITS_PER_WORD],
-	    UINT64_C(1) << (i % BITS_PER_WORD), memory_order_seq_cst);
+	was = atomic_fetch_or_explicit(
+	    &slab_late_bits(s, &keg->layout)[i / BITS_PER_WORD], bit,
+	    memory_order_seq_cst);
+	/* Nobody gets it before it was merged. */
+	if ((was & bit) != 0)
+		uma_crime(keg->free_name, "double free", item, keg->name);
 	keg_list(keg, s);
 	atomic_fetch_sub_explicit(&s->pins, 1, memory_order_seq_cst);
 }

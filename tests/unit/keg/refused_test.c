@@ -190,6 +190,54 @@ TEST(late_frees_are_taken_in)
 	}
 }
 
+/* As free does where the gate refuses. */
+static void
+give_refused(uma_zone_t zone, void *item)
+{
+	if (!gate_enter())
+		_exit(1);
+	keg_give_late(&zone->keg, item);
+	gate_leave();
+}
+
+TEST(late_frees_of_what_is_no_item)
+{
+	uma_zone_t zone = make(NULL, NULL);
+	char *item = uma_zalloc(zone, M_NOWAIT);
+
+	REQUIRE(item != NULL);
+	DIES(give_refused(zone, item + 8),
+	    "uma: uma_zfree: pointer into an item: ptr %p zone \"refused\"",
+	    (void *)(item + 8));
+	DIES(give_refused(zone, zone),
+	    "uma: uma_zfree: foreign pointer: ptr %p zone \"refused\"",
+	    (void *)zone);
+}
+
+/* The item is in its slab by then, or on its way for the second time. */
+TEST(late_frees_of_what_is_free)
+{
+	uma_zone_t zone = make(NULL, NULL);
+	void *item = uma_zalloc(zone, M_NOWAIT);
+	void *other = uma_zalloc(zone, M_NOWAIT);
+
+	REQUIRE(item != NULL && other != NULL);
+	DIES(
+	    {
+		    give_refused(zone, item);
+		    give_refused(zone, item);
+	    },
+	    "uma: uma_zfree: double free: ptr %p zone \"refused\"", item);
+	uma_zfree(zone, item);
+	uma_reclaim();
+	DIES(
+	    {
+		    give_refused(zone, item);
+		    uma_reclaim();
+	    },
+	    "uma: uma_zfree: double free: ptr %p zone \"refused\"", item);
+}
+
 /* ---- what others count ---- */
 
 TEST(slabs_on_their_way_in_count_against_the_limit)
