@@ -70,7 +70,7 @@ take_free(struct keg *keg, void **out, size_t want, bool *plain)
 	tally_move(&keg->free_items, -n);
 	lock_drop(&keg->lock);
 	if (unlikely(n < want))
-		__builtin_memmove(out, out + want - n, n * sizeof(*out));
+		watch_move_down(out, out + want - n, n);
 	return n;
 }
 

@@ -111,4 +111,22 @@ watch_zero(void *memory, size_t bytes)
 		port_order_before(memory);
 }
 
+/*
+ * Move pointers of the library's own downwards.  As above; but what comes after
+ * may begin elsewhere, so no order can be told: the tool is to see nothing.
+ */
+UMA_FAST void
+watch_move_down(void **to, void **from, size_t count)
+{
+	if (likely(!watch_on)) {
+		__builtin_memmove(to, from, count * sizeof(*to));
+		return;
+	}
+	/* relaxed: others have no part in it, and it is no call. */
+	for (size_t i = 0; i < count; i++)
+		__atomic_store_n(&to[i],
+		    __atomic_load_n(&from[i], __ATOMIC_RELAXED),
+		    __ATOMIC_RELAXED);
+}
+
 #endif /* WATCH_WATCH_H */

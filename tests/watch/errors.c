@@ -18,6 +18,7 @@
 
 #define ITEM_BYTES 40
 #define ITEMS      300
+#define FEW_BYTES  12000
 
 struct node {
 	struct node *next;
@@ -30,6 +31,7 @@ static UMA_MALLOC_DEFINE(M_WATCHED, "watched", "blocks under a tool");
 
 static uma_zone_t zone;
 static uma_zone_t kept_zone;
+static uma_zone_t few_zone; /* fewer items in a slab than in a bucket */
 static long inits, finis;
 
 /* Written with the library's back turned: the compiler must keep the access. */
@@ -73,7 +75,9 @@ make_zones(void)
 	    "watched", ITEM_BYTES, NULL, NULL, NULL, NULL, UMA_ALIGN_PTR, 0);
 	kept_zone = uma_zcreate("watched kept", ITEM_BYTES, node_ctor,
 	    node_dtor, node_init, node_fini, UMA_ALIGN_PTR, 0);
-	if (zone == NULL || kept_zone == NULL)
+	few_zone = uma_zcreate(
+	    "watched few", FEW_BYTES, NULL, NULL, NULL, NULL, UMA_ALIGN_PTR, 0);
+	if (zone == NULL || kept_zone == NULL || few_zone == NULL)
 		exit(3);
 }
 
@@ -523,11 +527,14 @@ worker(void *arg)
 		struct node *a = uma_zalloc(zone, M_WAITOK);
 		struct node *b = uma_zalloc_arg(kept_zone, NULL, M_WAITOK);
 		char *block = uma_malloc(100, M_WATCHED, M_WAITOK);
+		char *few = uma_zalloc(few_zone, M_WAITOK);
 
 		a->numbers[1] = i;
 		b->numbers[1]++;
 		b->numbers[0] = 7;
 		block[99] = 1;
+		few[FEW_BYTES - 1] = 1;
+		uma_zfree(few_zone, few);
 		uma_zfree(zone, a);
 		uma_zfree(kept_zone, b);
 		uma_mfree(block, M_WATCHED);
