@@ -46,6 +46,7 @@ static void *map_aligned(size_t bytes, size_t align, int prot, int flags);
 static void *map_trimmed(size_t bytes, size_t align, int prot, int flags);
 static void *map_try(
     uintptr_t hint, size_t bytes, size_t align, int prot, int flags);
+static bool is_data_for(void *addr, size_t bytes);
 static void *move(void *addr, size_t old_bytes, size_t bytes, size_t align);
 static void vacate(void *addr, size_t bytes);
 static bool touch(void *addr, size_t bytes);
@@ -70,17 +71,24 @@ port_page_bytes(void)
 	return bytes;
 }
 
-/* See port.h. */
-size_t
-port_address_limit(void)
+/* SIZE_MAX: none. */
+static size_t
+limit_of(int resource)
 {
 	struct rlimit64 limit = { 0, 0 }; /* MemorySanitizer sees no kernel */
 	long answer =
-	    sys_call6(SYS_prlimit64, 0, RLIMIT_AS, 0, sys_arg(&limit), 0, 0);
+	    sys_call6(SYS_prlimit64, 0, resource, 0, sys_arg(&limit), 0, 0);
 
 	if (answer < 0 || limit.rlim_cur == RLIM64_INFINITY)
 		return SIZE_MAX;
 	return limit.rlim_cur;
+}
+
+/* See port.h. */
+size_t
+port_address_limit(void)
+{
+	return limit_of(RLIMIT_AS);
 }
 
 /* See port.h. */
@@ -345,6 +353,19 @@ map_try(uintptr_t hint, size_t bytes, size_t align, int prot, int flags)
 }
 
 /*
+ * Whether a limit on data bears this much more of a target.  Newer kernels ask
+ * before they unmap it and older ones after: see vacate().
+ */
+static bool
+is_data_for(void *addr, size_t bytes)
+{
+	return limit_of(RLIMIT_DATA) == SIZE_MAX ||
+	       (port_commit(addr, bytes) &&
+		   sys_call(SYS_mprotect, sys_arg(addr), (long)bytes,
+		       PROT_NONE) == 0);
+}
+
+/*
  * Move a range to an aligned place that is larger.  The reservation is larger
  * still at first: a limit on address space that cannot bear the growth should
  * refuse that, not the move, which may fail after it unmapped its target.
@@ -362,6 +383,10 @@ move(void *addr, size_t old_bytes, size_t bytes, size_t align)
 	if (target == NULL)
 		return NULL;
 	port_unmap(target + bytes, growth);
+	if (!is_data_for(target + old_bytes, growth)) {
+		port_unmap(target, bytes);
+		return NULL;
+	}
 	place = sys_call6(SYS_mremap, sys_arg(addr), (long)old_bytes,
 	    (long)bytes, MREMAP_MAYMOVE | MREMAP_FIXED, sys_arg(target), 0);
 	if (failed(place)) {

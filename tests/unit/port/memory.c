@@ -3,11 +3,10 @@
 #include "harness.h"
 
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "filter.h"
 #include "port/port.h"
 #include "sanitized.h"
 
@@ -65,31 +64,6 @@ resident(void *p, size_t bytes)
 	for (size_t i = 0; i < pages; i++)
 		n += vec[i] & 1;
 	return n;
-}
-
-/*
- * From now on the kernel answers one system call, when the argument of that
- * index is `value`, as told.
- */
-static bool
-filter(unsigned number, unsigned arg, unsigned value, unsigned answer)
-{
-	unsigned arg_at =
-	    (unsigned)offsetof(struct seccomp_data, args) + arg * 8;
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-		    offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, arg_at),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, answer),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { .len = sizeof code / sizeof code[0],
-		.filter = code };
-
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
 /*
@@ -278,6 +252,18 @@ TEST(mapped_looks_at_every_page)
 	CHECK_EQ(errno, 77);
 }
 
+/* A filter that does not let a program ask: what it has it has. */
+TEST(mapped_believes_who_may_not_ask)
+{
+	if (!filter(SYS_mincore, 1, (unsigned)port_page_bytes(),
+		SECCOMP_RET_ERRNO | EPERM))
+		SKIP("no filters here");
+	errno = 77;
+	CHECK(port_mapped((void *)(64 * KIB), port_page_bytes()));
+	CHECK(!port_mapped((void *)(64 * KIB), 2 * port_page_bytes()));
+	CHECK_EQ(errno, 77);
+}
+
 /* Fill with a pattern that tells pages apart, and look for it. */
 static void
 mark(char *p, size_t bytes)
@@ -359,6 +345,73 @@ TEST(remap_refused_leaves_all)
 		CHECK(port_remap(p, MIB, 900 * MIB, 64 * KIB) == NULL);
 	CHECK(port_reserve(800 * MIB, 64 * KIB) != NULL);
 	CHECK(marked(p, MIB));
+}
+
+/* A megabyte that cannot grow where it is. */
+static char *
+walled_in(void)
+{
+	char *p = port_map(MIB, 64 * KIB);
+
+	REQUIRE(p != NULL);
+	mark(p, MIB);
+	mmap(p + MIB, 4 * KIB, PROT_READ,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	return p;
+}
+
+/* A limit on data refuses the move when its target was unmapped for it. */
+TEST(remap_gives_up_its_target)
+{
+	struct rlimit data = { MIB, MIB };
+	char *p = walled_in();
+	size_t before = space_used();
+
+	if (SANITIZED)
+		SKIP("a sanitizer needs more data");
+	REQUIRE(setrlimit(RLIMIT_DATA, &data) == 0);
+	errno = 77;
+	CHECK(port_remap(p, MIB, 5 * MIB, 64 * KIB) == NULL);
+	CHECK_EQ(errno, 77);
+	CHECK_EQ(space_used(), before);
+	CHECK(marked(p, MIB));
+}
+
+/* A target that is still there may be another's by now: it is left alone. */
+TEST(remap_loses_addresses_at_worst)
+{
+	char *p = walled_in();
+	size_t before;
+
+	if (!filter(SYS_mremap, 3, MREMAP_MAYMOVE | MREMAP_FIXED,
+		SECCOMP_RET_ERRNO | ENOMEM))
+		SKIP("no filters here");
+	before = space_used();
+	errno = 77;
+	CHECK(port_remap(p, MIB, 5 * MIB, 64 * KIB) == NULL);
+	CHECK_EQ(errno, 77);
+	CHECK_EQ(space_used() - before, 5 * MIB);
+	CHECK(marked(p, MIB));
+}
+
+/* The aligned place below the first is taken, so a wider range is mapped. */
+TEST(map_that_is_not_charged_keeps_nothing)
+{
+	size_t page = port_page_bytes();
+	char *p = port_map(3 * page, GIB);
+	size_t before;
+
+	REQUIRE(p != NULL);
+	if (!filter(SYS_mprotect, 2, PROT_READ | PROT_WRITE,
+		SECCOMP_RET_ERRNO | ENOMEM))
+		SKIP("no filters here");
+	before = space_used();
+	errno = 77;
+	for (int i = 0; i < 10; i++)
+		if (port_map(3 * page, GIB) != NULL)
+			before += 3 * page;
+	CHECK_EQ(errno, 77);
+	CHECK_EQ(space_used(), before);
 }
 
 TEST(populate_backs_every_page_and_keeps_contents)

@@ -7,7 +7,9 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
+#include "filter.h"
 #include "port/port.h"
 
 #define KIB ((size_t)1 << 10)
@@ -139,6 +141,60 @@ TEST(make_avoids_the_standard_descriptors)
 	CHECK(fd >= 3);
 	CHECK_EQ(fcntl(0, F_GETFD), -1);
 	CHECK_EQ(fcntl(2, F_GETFD), -1);
+}
+
+/* The lowest descriptor that is free. */
+static int
+next_free(void)
+{
+	int fd = dup(1);
+
+	close(fd);
+	return fd;
+}
+
+/* One before Linux 6.3 does not know the flag. */
+TEST(make_on_an_old_kernel)
+{
+	int fd;
+
+	if (!filter(SYS_memfd_create, 1, MFD_CLOEXEC | 8,
+		SECCOMP_RET_ERRNO | EINVAL))
+		SKIP("no filters here");
+	errno = 77;
+	fd = port_object_make(4 * KIB);
+	CHECK(fd >= 3);
+	CHECK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+	CHECK_EQ(errno, 77);
+}
+
+TEST(make_refused)
+{
+	int next = next_free();
+
+	if (!filter(SYS_ftruncate, 1, 4 * KIB, SECCOMP_RET_ERRNO | EPERM))
+		SKIP("no filters here");
+	errno = 77;
+	CHECK_EQ(port_object_make(4 * KIB), -1);
+	CHECK_EQ(next_free(), next);
+	REQUIRE(filter(
+	    SYS_memfd_create, 1, MFD_CLOEXEC | 8, SECCOMP_RET_ERRNO | EMFILE));
+	CHECK_EQ(port_object_make(8 * KIB), -1);
+	CHECK_EQ(errno, 77);
+	CHECK_EQ(next_free(), next);
+}
+
+/* Only a low descriptor is left, which an object must not have. */
+TEST(make_without_descriptors)
+{
+	struct rlimit few = { 3, 3 };
+
+	close(0);
+	REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
+	errno = 77;
+	CHECK_EQ(port_object_make(4 * KIB), -1);
+	CHECK_EQ(errno, 77);
+	CHECK_EQ(fcntl(0, F_GETFD), -1);
 }
 
 /* Forgetting must not answer "zeros" for a file that kept its bytes. */
