@@ -415,13 +415,17 @@ is_in_two_caches(void)
 	return percpu_next(caches, first + 1) < percpu_slots();
 }
 
-/* Where CPUs have numbers of the process, two threads have to run at once. */
+/*
+ * Where CPUs have numbers of the process, two threads have to run at once.  In
+ * generic mode two threads may share a cache, and no barrier is needed.
+ */
 static void *
 use_two_cpus(void *arg)
 {
 	(void)arg;
-	while (!is_in_two_caches())
+	do
 		zfree(two_cpus, zalloc(two_cpus));
+	while (percpu_mode == PERCPU_RSEQ && !is_in_two_caches());
 	return NULL;
 }
 

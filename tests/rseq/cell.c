@@ -127,8 +127,9 @@ cell_is_about(const struct section *s)
 	/* Compilers inline one into the other: own_rseq, percpu_own. */
 	bool owns = strstr(s->function, "own") != NULL ||
 		    strstr(s->function, "fold") != NULL;
+	bool refused = is_large() && strcmp(s->function, "percpu_count") == 0;
 
-	return !HOSTILE || owns == is_owning();
+	return !HOSTILE || (owns == is_owning() && !refused);
 }
 
 static bool

@@ -49,7 +49,8 @@ bool cell_is_second(void);
 /*
  * Whether the call commits in a section of the kind that its scenario is about.
  * In a hostile library it may own where else it hits: every second event of a
- * counter folds it, and who is refused a large block reclaims.
+ * counter folds it, and who is refused a large block reclaims, and counts the
+ * next one the long way.
  */
 bool cell_is_about(const struct section *section);
 

@@ -2,10 +2,9 @@
 /*
  * listing - the table of all vm_zones, byte for byte
  */
-#include "zone/common.h"
+#include "vm_zone/common.h"
 
 #include <sys/mman.h>
-#include <uma/vm_zone.h>
 
 #define HEAD "\nITEM            SIZE     LIMIT     USED    FREE  REQUESTS\n"
 
@@ -220,7 +219,7 @@ come_and_go(void *arg)
 		vm_zone_t z = zinit("passing", 64, 0, 0, 0);
 
 		REQUIRE(z != NULL);
-		zfree(z, zalloc(z));
+		zfree(z, sure_vm_zalloc(z));
 		zdestroy(z);
 	}
 	return NULL;
