@@ -117,4 +117,17 @@ TEST(what_follows_a_mistake_counts)
 	    "did you mean \"percpu\"?\n");
 }
 
+TEST(help_prints_a_line_for_each_key)
+{
+	expect("help,percpu:generic", 0,
+	    "uma: percpu:rseq|generic  who may change a CPU's cache; rseq "
+	    "where the kernel can\n"
+	    "uma: malloc9:debug|exec  blocks of malloc(9) remember their "
+	    "type; may hold code\n"
+	    "uma: watch:on|off  tell valgrind and sanitizers of items; on "
+	    "where there is one\n"
+	    "uma: report:PATH  file that the process's record is added "
+	    "to\n");
+}
+
 TEST_MAIN

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * waits - sleeps that end before they should, and threads that do not start
+ * waits - sleeps that end before they should, threads that do not start, and
+ * a fork beside the thread that wakes the library
  *
  * Method: the linker puts a wrapper in front of the function through which the
  * port calls the kernel, so that a sleep ends at once with an answer that the
@@ -29,7 +30,9 @@ enum {
 	STARTS = 10,
 	IN_A_ROW = 3,
 	KINDS = 4,
-	EVERY = 3
+	EVERY = 3,
+	YIELDS = 10,
+	STOPS = 3000
 };
 
 /* What is answered instead of a sleep, and to one in how many. */
@@ -45,6 +48,14 @@ static struct sleeps {
 
 static _Atomic unsigned starts;
 static unsigned start_refused; /* the number of it; 0: none */
+static bool handlers_refused;
+
+/* Whoever wakes the library stops there, at a question to the system. */
+static struct {
+	bool asked;
+	_Atomic bool there;
+	_Atomic unsigned yields; /* of others, meanwhile */
+} stop;
 
 /* What the linker makes of the names. */
 long __real_syscall(
@@ -55,6 +66,10 @@ int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
     void *(*start)(void *), void *arg);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
     void *(*start)(void *), void *arg);
+int __real_pthread_atfork(
+    void (*prepare)(void), void (*parent)(void), void (*child)(void));
+int __wrap_pthread_atfork(
+    void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
 static bool
 refuse_sleep(void)
@@ -72,9 +87,24 @@ refuse_sleep(void)
 	return true;
 }
 
+/* Until somebody waits for this thread, or it seems that nobody will. */
+static void
+stop_here(void)
+{
+	stop.asked = false;
+	atomic_store(&stop.there, true);
+	for (int i = 0; i < STOPS && atomic_load(&stop.yields) < YIELDS; i++)
+		usleep(1000);
+	atomic_store(&stop.there, false);
+}
+
 long
 __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
+	if (number == SYS_prlimit64 && stop.asked)
+		stop_here();
+	if (number == SYS_sched_yield && atomic_load(&stop.there))
+		atomic_fetch_add(&stop.yields, 1);
 	if (number == SYS_futex && b == FUTEX_WAIT_BITSET_PRIVATE &&
 	    refuse_sleep()) {
 		if (plan.error == 0)
@@ -92,6 +122,14 @@ __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 	if (atomic_fetch_add(&starts, 1) + 1 == start_refused)
 		return EAGAIN;
 	return __real_pthread_create(thread, attr, start, arg);
+}
+
+int
+__wrap_pthread_atfork(
+    void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+	return handlers_refused ? ENOMEM
+				: __real_pthread_atfork(prepare, parent, child);
 }
 
 /* ---- sleeps ---- */
@@ -268,6 +306,45 @@ TEST_TIME(the_library_to_wake, 200)
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	REQUIRE(sleeps != MAP_FAILED);
 	with_each_answer(wake_often);
+}
+
+/* ---- forks ---- */
+
+static void *
+wake_slowly(void *arg)
+{
+	stop.asked = true;
+	uma_heap_free(uma_heap_alloc(100, HEAP_RAW), "free");
+	return arg;
+}
+
+/* It waits, as its child would have nobody to wake the library. */
+TEST_TIME(a_fork_for_the_library_to_wake, 60)
+{
+	int status = -1;
+	pthread_t thread;
+	pid_t child;
+
+	REQUIRE(__real_pthread_create(&thread, NULL, wake_slowly, NULL) == 0);
+	while (!atomic_load(&stop.there))
+		usleep(1000);
+	child = fork();
+	REQUIRE(child >= 0);
+	if (child == 0) {
+		alarm(20);
+		_exit(uma_heap_alloc(100, HEAP_RAW) == NULL);
+	}
+	CHECK(atomic_load(&stop.yields) >= YIELDS);
+	REQUIRE(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+	REQUIRE(pthread_join(thread, NULL) == 0);
+}
+
+TEST(no_fork_without_handlers)
+{
+	handlers_refused = true;
+	DIES(uma_heap_alloc(100, HEAP_RAW),
+	    "uma: port_at_fork: port: no room for fork handlers");
 }
 
 /* ---- threads ---- */

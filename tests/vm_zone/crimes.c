@@ -248,4 +248,25 @@ TEST(double_free)
 	zdestroy(z);
 }
 
+/* Seen at any depth while the hand is not full. */
+TEST(double_free_of_an_item_in_the_hand)
+{
+	enum { ALL = 8 };
+	vm_zone_t z = zinit("twice", 64, ALL, ZONE_INTERRUPT, 0);
+	void *items[ALL];
+
+	for (int i = 0; i < ALL; i++) {
+		items[i] = sure_vm_zalloc(z);
+		REQUIRE(items[i] != NULL);
+	}
+	zfree(z, items[0]);
+	free_dies(z, "twice", items[0], "double free");
+	zfree(z, items[1]);
+	free_dies(z, "twice", items[0], "double free");
+	free_dies(z, "twice", items[1], "double free");
+	for (int i = 2; i < ALL; i++)
+		zfree(z, items[i]);
+	zdestroy(z);
+}
+
 TEST_MAIN

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gap_test.c - the unused bytes behind items that a tool looks at
+ *
+ * Method: the library is told that valgrind runs it.  It is not there, so what
+ * the library tells it does nothing.
+ */
+#include "harness.h"
+
+#include <sys/mman.h>
+#include <uma/uma.h>
+
+#include "port/port.h"
+#include "supply/supply.h"
+#include "watch/watch.h"
+#include "zone/zone.h"
+
+enum { ITEM = 512, ITEMS = 200 };
+
+enum port_tool __wrap_port_tool(void);
+
+enum port_tool
+__wrap_port_tool(void)
+{
+	return PORT_TOOL_VALGRIND;
+}
+
+static uma_zone_t
+make(void)
+{
+	uma_zone_t zone =
+	    uma_zcreate("gap", ITEM, NULL, NULL, NULL, NULL, 7, 0);
+
+	REQUIRE(zone != NULL);
+	supply_trust(true);
+	return zone;
+}
+
+TEST(items_lie_apart_and_not_where_a_slab_begins)
+{
+	uma_zone_t zone = make();
+	const struct slab_layout *l = &zone->keg.layout;
+
+	CHECK(watch_on);
+	CHECK_EQ(l->stride, ITEM + watch_gap());
+	CHECK(watch_gap() >= 8);
+	CHECK(l->lead != 0);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+}
+
+/* The program decided how much there is, and others may map it, too. */
+TEST(items_of_a_file_lie_as_without_a_tool)
+{
+	int fd = memfd_create("gap", MFD_CLOEXEC);
+	uma_zone_t zone = make();
+	void *items[ITEMS];
+	struct vm_object *object;
+	struct slab_layout bare;
+	size_t bytes;
+
+	slab_layout_choose(&bare, ITEM, 8);
+	bytes = div_up(ITEMS, bare.items) * bare.slab_bytes;
+	REQUIRE(fd >= 0 && ftruncate(fd, (off_t)bytes) == 0);
+	object = uma_object_create(fd, 0, bytes);
+	REQUIRE(object != NULL);
+	CHECK_EQ(uma_zone_set_obj(zone, object, ITEMS), 1);
+	CHECK_EQ(zone->keg.layout.stride, bare.stride);
+	CHECK_EQ(zone->keg.layout.lead, bare.lead);
+	for (int i = 0; i < ITEMS; i++)
+		REQUIRE((items[i] = uma_zalloc(zone, M_NOWAIT)) != NULL);
+	CHECK(uma_zalloc(zone, M_NOWAIT) == NULL);
+	DIES(uma_zfree(zone, (char *)items[0] + watch_gap()),
+	    "uma: uma_zfree: pointer into an item: ptr %p zone \"gap\"",
+	    (void *)((char *)items[0] + watch_gap()));
+	for (int i = 0; i < ITEMS; i++)
+		uma_zfree(zone, items[i]);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+	uma_object_destroy(object);
+}
+
+TEST_MAIN
