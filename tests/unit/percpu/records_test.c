@@ -12,15 +12,38 @@
 
 bool __real_port_rseq_barrier(void);
 bool __wrap_port_rseq_barrier(void);
+bool __real_gate_forking(void);
+bool __wrap_gate_forking(void);
 
 static bool no_barrier;
 static unsigned barriers;
 static struct cache *raced; /* somebody commits to it before the barrier */
+static struct cache *owned; /* somebody owns it before the barrier, and forks */
+static bool forking;
+
+/* As another thread would own a record: see src/percpu/own.c. */
+#define OTHERS (UINT64_C(1) << 63 | UINT64_C(0x123456) << 16)
+
+static void
+own_as_other(struct cache *c)
+{
+	atomic_store_explicit(&c->word, OTHERS, memory_order_relaxed);
+}
+
+bool
+__wrap_gate_forking(void)
+{
+	return forking || __real_gate_forking();
+}
 
 bool
 __wrap_port_rseq_barrier(void)
 {
 	barriers++;
+	if (owned != NULL) {
+		own_as_other(owned);
+		forking = true;
+	}
 	if (raced != NULL)
 		percpu_release(raced, 0, 3);
 	raced = NULL;
@@ -107,6 +130,96 @@ TEST(a_lost_mark_costs_another_barrier) UMA_UNCHECKED_LOCKS
 	REQUIRE(percpu_seize(&c, &word, 1));
 	CHECK_EQ(word, WORD_MAKE(0, 3));
 	CHECK_EQ(barriers, 2);
+}
+
+/* Of an owner that may wait for this thread, as it forks. */
+TEST(a_seizure_that_a_fork_holds_up_leaves_no_mark) UMA_UNCHECKED_LOCKS
+{
+	uintptr_t caches = enter();
+	struct cache *c[3] = { percpu_record(caches, 0),
+		percpu_record(caches, 1), percpu_record(caches, 2) };
+	uint64_t word[3];
+
+	own_as_other(c[1]);
+	forking = true;
+	CHECK(!percpu_seize(c, word, 3));
+	CHECK_EQ(word_of(c[0]), 0);
+	CHECK_EQ(word_of(c[1]), OTHERS);
+	CHECK_EQ(word_of(c[2]), 0);
+	forking = false;
+	percpu_release(c[1], 0, 0);
+	if (percpu_mode != PERCPU_RSEQ)
+		SKIP("no sequences, no barrier");
+	/* The same after the barrier, with marks on both sides. */
+	owned = c[1];
+	CHECK(!percpu_seize(c, word, 3));
+	CHECK_EQ(word_of(c[0]), 0);
+	CHECK_EQ(word_of(c[1]), OTHERS);
+	CHECK_EQ(word_of(c[2]), 0);
+}
+
+/* Who only reads waits for no owner without end. */
+TEST(a_record_of_a_slow_owner_is_read) UMA_UNCHECKED_LOCKS
+{
+	struct cache *c = percpu_record(enter(), 0);
+	struct percpu_reading now;
+
+	atomic_store_explicit(&c->allocs, 7, memory_order_relaxed);
+	atomic_store_explicit(&c->spare_count, 3, memory_order_relaxed);
+	own_as_other(c);
+	percpu_read(c, &now);
+	CHECK_EQ(now.allocs, 7);
+	CHECK_EQ(now.cached, 3);
+}
+
+/* ---- counters ---- */
+
+enum { EVENTS = 2, UNITS = 5 };
+
+/* All counters of incoming events that were ever used are another's. */
+static void
+claim_as_other(uintptr_t records)
+{
+	for (unsigned cpu = percpu_next(records, 0); cpu < percpu_slots();
+	     cpu = percpu_next(records, cpu + 1)) {
+		struct counters *c =
+		    (struct counters *)(void *)percpu_record(records, cpu);
+
+		atomic_store_explicit(
+		    &c->word[PERCPU_IN], 0x123456, memory_order_relaxed);
+	}
+}
+
+TEST(a_counter_of_a_slow_owner_is_read) UMA_UNCHECKED_LOCKS
+{
+	uintptr_t records = enter();
+	struct percpu_sum sum;
+
+	REQUIRE(percpu_fold(records, PERCPU_IN, PERCPU_STEP(UNITS)) != 0);
+	REQUIRE(percpu_fold(records, PERCPU_IN, PERCPU_STEP(UNITS)) != 0);
+	percpu_sum(records, &sum);
+	CHECK_EQ(sum.events[PERCPU_IN], EVENTS);
+	CHECK_EQ(sum.units[PERCPU_IN], EVENTS * UNITS);
+	claim_as_other(records);
+	percpu_sum(records, &sum);
+	/* What the owner has in hand is not seen, the rest is. */
+	CHECK(sum.events[PERCPU_IN] < EVENTS);
+	CHECK_EQ(sum.events[PERCPU_OUT], 0);
+}
+
+/* Whoever finds its counter claimed counts elsewhere. */
+TEST(a_counter_has_one_owner) UMA_UNCHECKED_LOCKS
+{
+	uintptr_t records = enter();
+	uint64_t step = PERCPU_STEP(UNITS);
+
+	if (percpu_mode == PERCPU_RSEQ)
+		SKIP("the kernel may move this thread");
+	REQUIRE(percpu_fold(records, PERCPU_IN, step) != 0);
+	claim_as_other(records);
+	CHECK(!percpu_count(records, PERCPU_IN, step));
+	CHECK_EQ(percpu_fold(records, PERCPU_IN, step), 0);
+	CHECK(percpu_fold(records, PERCPU_OUT, step) != 0);
 }
 
 TEST(a_record_is_used_again) UMA_UNCHECKED_LOCKS
