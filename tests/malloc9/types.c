@@ -122,6 +122,55 @@ TEST(registered_again)
 	CHECK(uma_malloc_desc2type("again") == NULL);
 }
 
+struct listed {
+	struct malloc_type *types[16];
+	unsigned count;
+};
+
+static void
+list_type(struct malloc_type *type, void *arg)
+{
+	struct listed *l = arg;
+
+	REQUIRE(l->count < sizeof l->types / sizeof l->types[0]);
+	l->types[l->count++] = type;
+}
+
+static struct listed
+list_all(void)
+{
+	struct listed l = { .count = 0 };
+
+	uma_malloc_type_list(list_type, &l);
+	return l;
+}
+
+/* The library's own types can go, too, in any order, and come again. */
+TEST(a_list_of_none)
+{
+	struct listed before = list_all();
+	struct listed now;
+
+	REQUIRE(before.count >= 4);
+	/* The second, the last, and then from the first on. */
+	uma_malloc_uninit(before.types[1]);
+	uma_malloc_uninit(before.types[before.count - 1]);
+	now = list_all();
+	CHECK_EQ(now.count, before.count - 2);
+	CHECK(now.types[0] == before.types[0]);
+	CHECK(now.types[1] == before.types[2]);
+	for (unsigned i = 0; i < now.count; i++)
+		uma_malloc_uninit(now.types[i]);
+	CHECK_EQ(list_all().count, 0);
+	CHECK(uma_malloc_desc2type("temp") == NULL);
+	for (unsigned i = 0; i < before.count; i++)
+		uma_malloc_init(before.types[i]);
+	now = list_all();
+	CHECK_EQ(now.count, before.count);
+	for (unsigned i = 0; i < now.count; i++)
+		CHECK(now.types[i] == before.types[i]);
+}
+
 /* ---- threads ---- */
 
 static _Atomic unsigned passed;

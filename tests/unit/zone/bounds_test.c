@@ -17,6 +17,26 @@ enum { ITEM = 512, MANY = 10000, FEW = 5 };
 
 static void *items[MANY];
 
+/* ---- what happens as the first in line looks into the keg ---- */
+
+size_t __real_keg_take(struct keg *keg, void **out, size_t want, int wait);
+size_t __wrap_keg_take(struct keg *keg, void **out, size_t want, int wait);
+
+static uma_zone_t watched;
+static void (*meanwhile)(void);
+
+size_t
+__wrap_keg_take(struct keg *keg, void **out, size_t want, int wait)
+{
+	void (*now)(void) = meanwhile;
+
+	if (now != NULL && keg == &watched->keg && watched->first != NULL) {
+		meanwhile = NULL;
+		now();
+	}
+	return __real_keg_take(keg, out, want, wait);
+}
+
 /* A hostile build gives what there is, too. */
 static uma_zone_t
 make(void)
@@ -148,6 +168,60 @@ TEST(who_waits_longest_is_served_first)
 		pthread_join(turns[i].thread, NULL);
 		CHECK_EQ(turns[i].place, i);
 	}
+}
+
+/* The first goes to who waits, the second, with nobody in line, to the keg. */
+static void
+free_two(void)
+{
+	uma_zfree(watched, items[0]);
+	uma_zfree(watched, items[1]);
+}
+
+/* Served and helping itself: what it was served goes back. */
+TEST(who_got_two_keeps_one)
+{
+	void *item;
+
+	watched = make();
+	REQUIRE(uma_zone_set_obj(watched, NULL, 2) == 1);
+	take(watched, 2);
+	meanwhile = free_two;
+	item = uma_zalloc(watched, M_WAITOK);
+	CHECK(meanwhile == NULL);
+	CHECK(item == items[1]);
+	CHECK_EQ(keg_out(&watched->keg), 1);
+	CHECK(uma_zalloc(watched, M_NOWAIT) == items[0]);
+	uma_zfree(watched, items[0]);
+	uma_zfree(watched, items[1]);
+	CHECK_EQ(uma_zdestroy(watched, M_NOWAIT), 0);
+}
+
+static struct turn second;
+
+/* Late frees pass by the line. */
+static void
+free_one_and_one_late(void)
+{
+	stand_in_line(&second, watched);
+	uma_zfree(watched, items[0]);
+	keg_give_late(&watched->keg, items[1]);
+}
+
+TEST(who_got_two_serves_the_next)
+{
+	void *item;
+
+	watched = make();
+	REQUIRE(uma_zone_set_obj(watched, NULL, 2) == 1);
+	take(watched, 2);
+	meanwhile = free_one_and_one_late;
+	item = uma_zalloc(watched, M_WAITOK);
+	CHECK(item == items[1]);
+	/* Only what it passed on ends the other's waiting. */
+	REQUIRE(pthread_join(second.thread, NULL) == 0);
+	uma_zfree(watched, item);
+	CHECK_EQ(uma_zdestroy(watched, M_NOWAIT), 0);
 }
 
 TEST_MAIN
