@@ -18,7 +18,7 @@ static unsigned long turns; /* under the lock */
 static _Atomic unsigned holds, served;
 
 static void *
-count(void *arg)
+count(void *arg) UMA_UNCHECKED_LOCKS
 {
 	(void)arg;
 	for (int i = 0; i < TURNS; i++) {
@@ -31,7 +31,7 @@ count(void *arg)
 
 /* Never twice while the other has it once. */
 static void *
-want(void *arg)
+want(void *arg) UMA_UNCHECKED_LOCKS
 {
 	(void)arg;
 	for (int i = 0; i < WANTED; i++) {
@@ -74,7 +74,7 @@ TEST(one_at_a_time)
  * Awake, it has the lock again long before a sleeper looks: some hundred times
  * while one waits, where nothing is passed on.
  */
-TEST_TIME(nobody_keeps_it_for_himself, 60)
+TEST_TIME(nobody_keeps_it_for_himself, 60) UMA_UNCHECKED_LOCKS
 {
 	pthread_t threads[THREADS];
 
@@ -95,7 +95,7 @@ TEST_TIME(nobody_keeps_it_for_himself, 60)
 }
 
 /* It was passed on, and the sleeper went: a fork's child has only one thread */
-TEST_TIME(what_nobody_fetches_is_free, 60)
+TEST_TIME(what_nobody_fetches_is_free, 60) UMA_UNCHECKED_LOCKS
 {
 	atomic_store(&lock.word, 4);
 	REQUIRE(lock_take(&lock));

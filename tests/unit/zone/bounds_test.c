@@ -218,7 +218,6 @@ TEST(who_got_two_serves_the_next)
 	meanwhile = free_one_and_one_late;
 	item = uma_zalloc(watched, M_WAITOK);
 	CHECK(item == items[1]);
-	/* Only what it passed on ends the other's waiting. */
 	REQUIRE(pthread_join(second.thread, NULL) == 0);
 	uma_zfree(watched, item);
 	CHECK_EQ(uma_zdestroy(watched, M_NOWAIT), 0);
