@@ -338,6 +338,18 @@ wait_for_item(void *arg)
 	return uma_zalloc(arg, M_WAITOK);
 }
 
+static bool
+has_waiter(uma_zone_t zone) UMA_UNCHECKED_LOCKS
+{
+	bool has;
+
+	REQUIRE(gate_enter() && lock_take(&zone->lock));
+	has = zone->first != NULL;
+	lock_drop(&zone->lock);
+	gate_leave();
+	return has;
+}
+
 /* A thread that waits in the parent gets nothing in the child. */
 TEST(a_child_has_no_waiters)
 {
@@ -351,7 +363,7 @@ TEST(a_child_has_no_waiters)
 	item = uma_zalloc(zone, M_NOWAIT);
 	REQUIRE(item != NULL);
 	REQUIRE(pthread_create(&thread, NULL, wait_for_item, zone) == 0);
-	while (__atomic_load_n(&zone->first, __ATOMIC_ACQUIRE) == NULL)
+	while (!has_waiter(zone))
 		usleep(1000);
 	child = fork();
 	if (child == 0) {

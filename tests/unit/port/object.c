@@ -18,7 +18,7 @@
 TEST(make_map_and_share)
 {
 	int fd = port_object_make(MIB);
-	struct stat status;
+	struct stat status = { 0 }; /* see holds() */
 	char *a, *b;
 
 	REQUIRE(fd >= 3);
@@ -203,7 +203,7 @@ TEST(forget_drops_the_objects_contents)
 	int fd = port_object_make(MIB);
 	char *p = port_object_map(fd, 0, MIB, 64 * KIB);
 	char *anonymous = port_map(64 * KIB, 64 * KIB);
-	struct stat status;
+	struct stat status = { 0 }; /* see holds() */
 
 	REQUIRE(p != NULL && anonymous != NULL);
 	memset(p, 1, MIB);

@@ -6,6 +6,7 @@
 #include <sys/time.h>
 
 #include "port/port.h"
+#include "sanitized.h"
 
 #define MS_NS   UINT64_C(1000000)
 #define THREADS 8
@@ -259,6 +260,25 @@ TEST(fork_calls_the_three)
 	CHECK(strcmp(order, "pm") == 0);
 	waitpid(pid, &status, 0);
 	CHECK_EQ(status, 0);
+}
+
+/* The C library has room for some, and asks malloc for more. */
+static void
+add_handlers(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	REQUIRE(setrlimit(RLIMIT_AS, &none) == 0);
+	for (int i = 0; i < 1 << 20; i++)
+		port_at_fork(prepare, parent, child);
+}
+
+TEST(no_fork_without_handlers)
+{
+	if (SANITIZED)
+		SKIP("a sanitizer needs more addresses");
+	DIES(add_handlers(),
+	    "uma: port_at_fork: port: no room for fork handlers");
 }
 
 /* Writes to a page and unmaps it, and says so in a way that orders nothing. */

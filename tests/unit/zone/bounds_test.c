@@ -137,17 +137,28 @@ wait_and_give(void *arg)
 	return NULL;
 }
 
+/* Where the next one joins the line. */
+static struct waiter **
+end_of_line(uma_zone_t zone) UMA_UNCHECKED_LOCKS
+{
+	struct waiter **end;
+
+	REQUIRE(gate_enter() && lock_take(&zone->lock));
+	end = zone->last;
+	lock_drop(&zone->lock);
+	gate_leave();
+	return end;
+}
+
 /* Start a waiter, and see it join the line. */
 static void
 stand_in_line(struct turn *turn, uma_zone_t zone)
 {
-	struct waiter *first = __atomic_load_n(&zone->first, __ATOMIC_ACQUIRE);
-	struct waiter **last = __atomic_load_n(&zone->last, __ATOMIC_ACQUIRE);
+	struct waiter **end = end_of_line(zone);
 
 	turn->zone = zone;
 	REQUIRE(pthread_create(&turn->thread, NULL, wait_and_give, turn) == 0);
-	while (__atomic_load_n(&zone->first, __ATOMIC_ACQUIRE) == first &&
-	       __atomic_load_n(&zone->last, __ATOMIC_ACQUIRE) == last)
+	while (end_of_line(zone) == end)
 		usleep(1000);
 }
 
