@@ -16,6 +16,7 @@ BAD = 9
 HOSTILE = os.environ.get("UMA_HOSTILE") == "true"
 
 COMMAND = {"valgrind": ["valgrind", "--quiet", "--leak-check=full",
+                        "--num-callers=30",
                         f"--error-exitcode={BAD}"]}
 ENVIRONMENT = {
     "address": {"ASAN_OPTIONS": f"exitcode={BAD}:detect_leaks=1"},
