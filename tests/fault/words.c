@@ -14,7 +14,7 @@
 #include "base/base.h"
 #include "fault/request.h"
 
-enum { BYTES = 100, BOOT_ITEMS = 20000, SOME = 1 << 20 };
+enum { BYTES = 100, BOOT_ITEMS = 20000, SOME = 1 << 20, MORE = 100 << 20 };
 
 static _Alignas(65536) char boot[UMA_SLAB_SIZE * UMA_BOOT_PAGES];
 static UMA_MALLOC_DEFINE(M_WORDS, "words", "");
@@ -135,6 +135,21 @@ TEST(who_waits_for_a_block_says_so)
 			uma_malloc(SOME, M_WORDS, M_WAITOK) != NULL, 1000000);
 	    },
 	    "uma: uma_malloc: still waiting for memory: zone \"words\"");
+}
+
+TEST(who_waits_for_a_larger_block_says_so)
+{
+	void *block = uma_malloc(BYTES, M_WORDS, M_WAITOK);
+
+	REQUIRE(block != NULL);
+	DIES(
+	    {
+		    run_short();
+		    end_well(
+			uma_realloc(block, MORE, M_WORDS, M_WAITOK) != NULL,
+			1000000);
+	    },
+	    "uma: uma_realloc: still waiting for memory: zone \"words\"");
 }
 
 TEST_MAIN

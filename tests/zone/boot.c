@@ -130,6 +130,25 @@ TEST(boot_memory_ends)
 }
 
 /* Boot memory is never given back to the system, but is used again. */
+/* Structures too, until the system may be asked. */
+TEST(boot_memory_for_zones_ends)
+{
+	enum { MANY = 100000 };
+	int count = 0;
+
+	uma_startup(boot);
+	while (count < MANY &&
+	       uma_zcreate("many", 64, NULL, NULL, NULL, NULL, 7, 0) != NULL)
+		count++;
+	harness_say("# %d zones\n", count);
+	CHECK(count >= 100 && count < MANY);
+	CHECK(
+	    uma_zcreate("one more", 64, NULL, NULL, NULL, NULL, 7, 0) == NULL);
+	uma_startup2(NULL, 1);
+	CHECK(
+	    uma_zcreate("one more", 64, NULL, NULL, NULL, NULL, 7, 0) != NULL);
+}
+
 TEST(boot_memory_survives_reclaim)
 {
 	uma_zone_t zone[4];

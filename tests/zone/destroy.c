@@ -119,6 +119,17 @@ free_late(void *arg)
 	return NULL;
 }
 
+/* As M_WAITOK: so the interface of 2002 was called. */
+TEST(no_flag_at_all)
+{
+	uma_zone_t zone = zone_make("gone", 64, 7);
+
+	uma_zfree(zone, uma_zalloc(zone, M_WAITOK));
+	CHECK_EQ(uma_zdestroy(zone, 0), 0);
+	DIES(uma_zfree(zone, zone),
+	    "uma: uma_zfree: zone was destroyed: ptr %p", (void *)zone);
+}
+
 TEST(waits_for_the_last_free)
 {
 	for (int round = 0; round < 60; round++) {

@@ -222,6 +222,8 @@ TEST(objects_that_cannot_be)
 	CHECK(uma_object_create(fd, 65536, 4096) == NULL);
 	CHECK(uma_object_create(fd, UINT64_MAX - 4095, 8192) == NULL);
 	CHECK(uma_object_create(ends[0], 0, 4096) == NULL);
+	CHECK(uma_object_create(fd, 0, 0) == NULL);
+	CHECK(uma_object_create(fd, 100, 4096) == NULL);
 	CHECK_EQ(errno, 0);
 	close(fd);
 	close(ends[0]);

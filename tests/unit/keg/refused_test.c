@@ -418,6 +418,28 @@ TEST(a_claimed_item_that_cannot_be_backed_comes_back)
 	CHECK_EQ(inits, finis);
 }
 
+/* The same where the gate still refuses: it comes back late, initialised. */
+TEST(a_claimed_item_that_cannot_be_backed_comes_back_late)
+{
+	uma_zone_t zone = make(on_init, on_fini);
+	void *items[ITEMS];
+
+	REQUIRE(gate_enter());
+	no_populate = true;
+	CHECK(uma_zalloc(zone, M_NOWAIT) == NULL);
+	no_populate = false;
+	gate_leave();
+	/* One init, of the item that is free again. */
+	CHECK_EQ(inits, 1);
+	CHECK_EQ(keg_out(&zone->keg), 0);
+	take_all_different(zone, items);
+	for (int i = 0; i < ITEMS; i++)
+		uma_zfree(zone, items[i]);
+	check_used(zone, 0);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+	CHECK_EQ(inits, finis);
+}
+
 /* ---- large blocks, and small ones without memory ---- */
 
 TEST(a_large_block_that_is_free_is_nobodys)

@@ -377,6 +377,22 @@ TEST(remap_gives_up_its_target)
 	CHECK(marked(p, MIB));
 }
 
+TEST(remap_moves_within_a_limit_on_data)
+{
+	struct rlimit data = { GIB, GIB };
+	char *p = walled_in();
+	char *q;
+
+	if (SANITIZED)
+		SKIP("a sanitizer needs more data");
+	REQUIRE(setrlimit(RLIMIT_DATA, &data) == 0);
+	q = port_remap(p, MIB, 5 * MIB, 64 * KIB);
+	REQUIRE(q != NULL && q != p);
+	CHECK(marked(q, MIB));
+	CHECK(all_zero(q + MIB, 4 * MIB));
+	CHECK_EQ(touching_ends_by(q + 5 * MIB - 1, WRITE), 0);
+}
+
 /* A target that is still there may be another's by now: it is left alone. */
 TEST(remap_loses_addresses_at_worst)
 {

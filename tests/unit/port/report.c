@@ -6,7 +6,9 @@
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
+#include "filter.h"
 #include "port/port.h"
 #include "sanitized.h"
 
@@ -119,6 +121,26 @@ TEST(print_does_not_wait)
 	REQUIRE(read(ends[0], block, 4096) == 4096);
 	port_print(block, sizeof block);
 	CHECK_EQ(errno, 77);
+}
+
+/* Whoever is interrupted each time, or fails, goes on without the line. */
+TEST(print_gives_up)
+{
+	int ends[2];
+	char got[16];
+
+	REQUIRE(pipe2(ends, O_NONBLOCK) == 0);
+	dup2(ends[1], 2);
+	if (!filter(SYS_write, 2, 6, SECCOMP_RET_ERRNO | EINTR))
+		SKIP("no filters here");
+	errno = 77;
+	port_print("hello\n", 6);
+	CHECK_EQ(errno, 77);
+	REQUIRE(filter(SYS_write, 2, 7, SECCOMP_RET_ERRNO | EIO));
+	port_print("hello!\n", 7);
+	CHECK_EQ(errno, 77);
+	port_print("now\n", 4);
+	CHECK_EQ(read(ends[0], got, sizeof got), 4);
 }
 
 TEST(print_without_a_reader_does_not_kill)

@@ -25,6 +25,27 @@ __wrap_port_tool(void)
 	return PORT_TOOL_VALGRIND;
 }
 
+/* Pools that the tool was told of. */
+void __wrap_port_pool_make(const void *pool, size_t gap);
+void __wrap_port_pool_end(const void *pool);
+
+static int pools;
+
+void
+__wrap_port_pool_make(const void *pool, size_t gap)
+{
+	(void)pool;
+	(void)gap;
+	pools++;
+}
+
+void
+__wrap_port_pool_end(const void *pool)
+{
+	(void)pool;
+	pools--;
+}
+
 static uma_zone_t
 make(void)
 {
@@ -76,6 +97,35 @@ TEST(items_of_a_file_lie_as_without_a_tool)
 		uma_zfree(zone, items[i]);
 	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
 	uma_object_destroy(object);
+}
+
+static void *
+supply_nothing(uma_zone_t zone, int size, uint8_t *pflag, int wait)
+{
+	(void)zone;
+	(void)size;
+	(void)pflag;
+	(void)wait;
+	return NULL;
+}
+
+/* What a tool was told of a supplier is taken back with it. */
+TEST(a_supplier_and_none_again)
+{
+	uma_zone_t zone = make();
+	void *item;
+
+	uma_zone_set_allocf(zone, supply_nothing);
+	CHECK_EQ(pools, 1);
+	uma_zone_set_allocf(zone, supply_nothing);
+	CHECK_EQ(pools, 1);
+	uma_zone_set_allocf(zone, NULL);
+	CHECK_EQ(pools, 0);
+	item = uma_zalloc(zone, M_NOWAIT);
+	REQUIRE(item != NULL);
+	uma_zfree(zone, item);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+	CHECK_EQ(pools, 0);
 }
 
 TEST_MAIN

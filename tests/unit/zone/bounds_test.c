@@ -24,6 +24,19 @@ size_t __wrap_keg_take(struct keg *keg, void **out, size_t want, int wait);
 
 static uma_zone_t watched;
 static void (*meanwhile)(void);
+static unsigned lock_asks, lock_refused; /* of the zone's lock; 0: none */
+
+bool __real_lock_take(struct lock *l);
+bool __wrap_lock_take(struct lock *l);
+
+bool
+__wrap_lock_take(struct lock *l)
+{
+	if (lock_refused != 0 && l == &watched->lock &&
+	    ++lock_asks == lock_refused)
+		return false;
+	return __real_lock_take(l);
+}
 
 size_t
 __wrap_keg_take(struct keg *keg, void **out, size_t want, int wait)
@@ -232,6 +245,66 @@ TEST(who_got_two_serves_the_next)
 	REQUIRE(pthread_join(second.thread, NULL) == 0);
 	uma_zfree(watched, item);
 	CHECK_EQ(uma_zdestroy(watched, M_NOWAIT), 0);
+}
+
+/* ---- a line that is refused its lock ---- */
+
+static void
+free_one(void)
+{
+	uma_zfree(watched, items[0]);
+}
+
+/* Each time that the zone's lock is asked for, from the allocation on. */
+TEST_TIME(whoever_waits_is_served_without_the_lock, 60)
+{
+	unsigned time = 0;
+
+	do {
+		watched = make();
+		REQUIRE(uma_zone_set_obj(watched, NULL, 1) == 1);
+		take(watched, 1);
+		lock_asks = 0;
+		lock_refused = ++time;
+		meanwhile = free_one;
+		CHECK(uma_zalloc(watched, M_WAITOK) == items[0]);
+		lock_refused = 0;
+		uma_zfree(watched, items[0]);
+		CHECK_EQ(uma_zdestroy(watched, M_NOWAIT), 0);
+	} while (lock_asks >= time);
+	harness_say("# %u times\n", time);
+	CHECK(time >= 5);
+}
+
+/* ---- a fork by who waits ---- */
+
+static volatile sig_atomic_t child;
+
+static void
+fork_and_free(int signo)
+{
+	(void)signo;
+	child = (sig_atomic_t)fork();
+	uma_zfree(watched, items[0]);
+}
+
+/* In both it is still in line, and served. */
+TEST_TIME(who_waits_may_fork, 60)
+{
+	int status = -1;
+
+	watched = make();
+	REQUIRE(uma_zone_set_obj(watched, NULL, 1) == 1);
+	take(watched, 1);
+	REQUIRE(signal(SIGALRM, fork_and_free) != SIG_ERR);
+	ualarm(100000, 0);
+	CHECK(uma_zalloc(watched, M_WAITOK) == items[0]);
+	uma_zfree(watched, items[0]);
+	CHECK_EQ(uma_zdestroy(watched, M_NOWAIT), 0);
+	if (child == 0)
+		_exit(harness.failures != 0);
+	REQUIRE(waitpid((pid_t)child, &status, 0) == (pid_t)child);
+	CHECK_EQ(status, 0);
 }
 
 TEST_MAIN
