@@ -92,7 +92,7 @@ read_option(struct meaning *m, char *option)
 static struct meaning
 read_all(char *copy)
 {
-	struct meaning m = { .lines = 0 };
+	struct meaning m = { .options.unwatched = !UMA_WATCH };
 	char *rest = copy;
 
 	while (rest != NULL) {
