@@ -5,6 +5,7 @@
 #include "conform.h"
 
 #include <sys/mman.h>
+#include <uma/uma.h>
 
 enum { BLOCKS = 20000, BYTES = 1000 };
 
@@ -76,6 +77,30 @@ TEST(large_blocks_are_counted_apart)
 
 /* The old structure is deprecated, which is no reason not to test it. */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+/* Zones of a program that shares the library are none of malloc's. */
+TEST(zones_of_the_program_do_not_count)
+{
+	struct mallinfo2 before = mallinfo2();
+	struct mallinfo2 after;
+	void *(*create)(const char *, int, void *, void *, void *, void *, int,
+	    uint16_t) = NULL;
+	void *(*alloc)(void *, void *, int) = NULL;
+	void *zone;
+
+	if (!on_uma())
+		SKIP("for this library only");
+	find_symbol("uma_zcreate", &create);
+	find_symbol("uma_zalloc_arg", &alloc);
+	REQUIRE(create != NULL && alloc != NULL);
+	zone = create("not malloc", 1000, NULL, NULL, NULL, NULL, 7, 0);
+	REQUIRE(zone != NULL);
+	for (int i = 0; i < 10000; i++)
+		REQUIRE(alloc(zone, NULL, M_WAITOK) != NULL);
+	after = mallinfo2();
+	CHECK_EQ(after.arena, before.arena);
+	CHECK_EQ(after.uordblks, before.uordblks);
+}
 
 TEST(mallinfo_is_the_same_in_smaller_numbers)
 {
