@@ -302,7 +302,7 @@ TEST_TIME(who_waits_may_fork, 60)
 	uma_zfree(watched, items[0]);
 	CHECK_EQ(uma_zdestroy(watched, M_NOWAIT), 0);
 	if (child == 0)
-		_exit(harness.failures != 0);
+		_exit(atomic_load(&harness.failures) != 0);
 	REQUIRE(waitpid((pid_t)child, &status, 0) == (pid_t)child);
 	CHECK_EQ(status, 0);
 }
