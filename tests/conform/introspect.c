@@ -98,8 +98,9 @@ TEST(zones_of_the_program_do_not_count)
 	for (int i = 0; i < 10000; i++)
 		REQUIRE(alloc(zone, NULL, M_WAITOK) != NULL);
 	after = mallinfo2();
-	CHECK_EQ(after.arena, before.arena);
-	CHECK_EQ(after.uordblks, before.uordblks);
+	/* Who is refused memory, in a hostile build, has malloc's given back. */
+	CHECK(after.arena <= before.arena);
+	CHECK(after.uordblks <= before.uordblks);
 }
 
 TEST(mallinfo_is_the_same_in_smaller_numbers)
