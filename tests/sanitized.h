@@ -21,4 +21,12 @@ enum { SANITIZED = 1 };
 enum { SANITIZED = 0 };
 #endif
 
+#if !defined(__has_feature)
+enum { MEMORY_SANITIZED = 0 };
+#elif __has_feature(memory_sanitizer)
+enum { MEMORY_SANITIZED = 1 };
+#else
+enum { MEMORY_SANITIZED = 0 };
+#endif
+
 #endif /* TESTS_SANITIZED_H */
