@@ -98,7 +98,7 @@ TEST(zones_of_the_program_do_not_count)
 	for (int i = 0; i < 10000; i++)
 		REQUIRE(alloc(zone, NULL, M_WAITOK) != NULL);
 	after = mallinfo2();
-	/* Who is refused memory, in a hostile build, has malloc's given back. */
+	/* In a hostile build a refusal has malloc give memory back. */
 	CHECK(after.arena <= before.arena);
 	CHECK(after.uordblks <= before.uordblks);
 }

@@ -168,8 +168,7 @@ TEST_TIME(fork_in_a_handler_while_others_want_the_same_locks, 60)
 	pthread_t t[3];
 
 	if (MEMORY_SANITIZED)
-		SKIP(
-		    "its forks take longer than the timer, by locks of its own");
+		SKIP("its forks take longer than the timer");
 	signal(SIGALRM, fork_in_handler);
 	atomic_store(&forker_runs, true);
 	/* They are born with the mask: none ever takes the signal. */
