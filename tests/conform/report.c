@@ -120,7 +120,7 @@ leave_with_child_of_no_handlers(void)
 	pid_t child;
 
 	use();
-	child = (pid_t)syscall(SYS_fork);
+	child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 	if (child == 0)
 		_exit(CHILD);
 	_exit(status_of(child) == CHILD ? 0 : 9);
