@@ -20,6 +20,9 @@
  */
 #define DECAY_NS UINT64_C(500000000)
 
+/* Who takes forgotten memory within this should have been left it. */
+#define SOON_NS (8 * DECAY_NS)
+
 /* One system call forgets at most this much. */
 #define FORGET_MAX ((size_t)4 << 20)
 
@@ -36,8 +39,9 @@ static struct {
 	tally used; /* granules */
 	uint64_t decayed_ns;
 	size_t least;     /* bytes free and dirty since then */
-	size_t forgotten; /* bytes, of late */
-	size_t regretted; /* bytes of those that were taken again */
+	size_t forgotten; /* bytes, the last at */
+	uint64_t forgotten_ns;
+	size_t regretted; /* bytes of those that were soon taken again */
 	bool closed;
 	_Atomic size_t mapped; /* bytes */
 	_Atomic size_t dirty;  /* bytes, free */
@@ -118,17 +122,32 @@ count_dirty(struct region *r, size_t was)
 	atomic_store_explicit(&supply.dirty, sum, memory_order_relaxed);
 }
 
+/* Nothing is known any more of what was forgotten long ago. */
+static void
+note_forgotten(size_t bytes)
+{
+	uint64_t now = port_now_ns();
+
+	if (now - supply.forgotten_ns > SOON_NS)
+		supply.forgotten = 0;
+	supply.forgotten += bytes;
+	supply.forgotten_ns = now;
+}
+
 /*
- * Clean memory is taken.  Whoever forgot as much a moment ago should have kept
- * it: from now on so much more is.
+ * Clean memory is taken.  If as much was forgotten a moment ago it should have
+ * been kept: from now on so much more is.
  */
 static void
 regret(size_t bytes)
 {
 	size_t again = min_size(bytes, supply.forgotten);
 
+	if (again == 0)
+		return;
 	supply.forgotten -= again;
-	supply.regretted += again;
+	if (port_now_ns() - supply.forgotten_ns <= SOON_NS)
+		supply.regretted += again;
 }
 
 static bool
@@ -283,8 +302,8 @@ decay(void) UMA_UNCHECKED_LOCKS
 	if (dirty > most) {
 		held = forget_down_to(most - most / 8);
 		if (held)
-			supply.forgotten +=
-			    dirty - min_size(dirty, supply_dirty_bytes());
+			note_forgotten(
+			    dirty - min_size(dirty, supply_dirty_bytes()));
 		return held;
 	}
 	now = port_now_ns();
@@ -293,7 +312,6 @@ decay(void) UMA_UNCHECKED_LOCKS
 	idle = div_up(supply.least, 2);
 	supply.decayed_ns = now;
 	supply.least = dirty - idle;
-	supply.forgotten -= supply.forgotten / 8;
 	supply.regretted -= min_size(supply.regretted, idle);
 	return forget_down_to(dirty - idle);
 }

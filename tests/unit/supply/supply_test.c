@@ -112,6 +112,15 @@ TEST(what_is_taken_again_is_kept)
 	CHECK(supply_dirty_bytes() <= SWING + GRANULE);
 }
 
+/* A page fault now and then costs less than the memory. */
+TEST(what_is_taken_much_later_is_not)
+{
+	for (int i = 0; i < 10; i++) {
+		CHECK(swing() >= SWING - 2 * FLOOR);
+		now += 10 * PERIOD;
+	}
+}
+
 TEST(what_lies_free_goes_with_time)
 {
 	for (int i = 0; i < 10; i++) {
