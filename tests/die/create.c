@@ -6,6 +6,8 @@
 
 #include <limits.h>
 
+#include "supplier.h"
+
 #define SIZE_RULE  "size not from 1 to 1073741824"
 #define ALIGN_RULE "align is not a power of two less one, at most 65535"
 
@@ -69,16 +71,6 @@ TEST(prealloc_negative)
 	zone_end(zone);
 }
 
-static void *
-allocf(uma_zone_t zone, int size, uint8_t *pflag, int wait)
-{
-	(void)zone;
-	(void)size;
-	(void)pflag;
-	(void)wait;
-	return NULL;
-}
-
 static void
 freef(void *item, int size, uint8_t pflag)
 {
@@ -91,7 +83,7 @@ freef(void *item, int size, uint8_t pflag)
 static void
 setters_die(uma_zone_t zone)
 {
-	DIES(uma_zone_set_allocf(zone, allocf),
+	DIES(uma_zone_set_allocf(zone, supply_nothing),
 	    "uma: uma_zone_set_allocf: zone already in use: zone \"late\"");
 	DIES(uma_zone_set_freef(zone, freef),
 	    "uma: uma_zone_set_freef: zone already in use: zone \"late\"");

@@ -19,6 +19,7 @@
 #include "meta/meta.h"
 #include "pagemap/pagemap.h"
 #include "port/port.h"
+#include "supplier.h"
 #include "supply/supply.h"
 #include "zone/zone.h"
 
@@ -259,16 +260,6 @@ TEST(filling_ends_at_the_limit)
 	REQUIRE(uma_zone_set_obj(zone, NULL, ITEMS) == 1);
 	uma_prealloc(zone, 10 * ITEMS);
 	CHECK_EQ(tally_get(&zone->keg.items), ITEMS);
-}
-
-static void *
-supply_nothing(uma_zone_t zone, int size, uint8_t *pflag, int wait)
-{
-	(void)zone;
-	(void)size;
-	(void)pflag;
-	(void)wait;
-	return NULL;
 }
 
 TEST(who_makes_no_slab_keeps_no_right_to_it)

@@ -11,6 +11,7 @@
 #include <uma/uma.h>
 
 #include "port/port.h"
+#include "supplier.h"
 #include "supply/supply.h"
 #include "watch/watch.h"
 #include "zone/zone.h"
@@ -97,16 +98,6 @@ TEST(items_of_a_file_lie_as_without_a_tool)
 		uma_zfree(zone, items[i]);
 	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
 	uma_object_destroy(object);
-}
-
-static void *
-supply_nothing(uma_zone_t zone, int size, uint8_t *pflag, int wait)
-{
-	(void)zone;
-	(void)size;
-	(void)pflag;
-	(void)wait;
-	return NULL;
 }
 
 /* What a tool was told of a supplier is taken back with it. */

@@ -194,6 +194,21 @@ TEST(who_waits_longest_is_served_first)
 	}
 }
 
+/* What one gets who waits for either of two items, and what happens then. */
+static void *
+wait_while(void (*happens)(void))
+{
+	void *item;
+
+	watched = make();
+	REQUIRE(uma_zone_set_obj(watched, NULL, 2) == 1);
+	take(watched, 2);
+	meanwhile = happens;
+	item = uma_zalloc(watched, M_WAITOK);
+	CHECK(meanwhile == NULL);
+	return item;
+}
+
 /* The first goes to who waits, the second, with nobody in line, to the keg. */
 static void
 free_two(void)
@@ -205,15 +220,7 @@ free_two(void)
 /* Served and helping itself: what it was served goes back. */
 TEST(who_got_two_keeps_one)
 {
-	void *item;
-
-	watched = make();
-	REQUIRE(uma_zone_set_obj(watched, NULL, 2) == 1);
-	take(watched, 2);
-	meanwhile = free_two;
-	item = uma_zalloc(watched, M_WAITOK);
-	CHECK(meanwhile == NULL);
-	CHECK(item == items[1]);
+	CHECK(wait_while(free_two) == items[1]);
 	CHECK_EQ(keg_out(&watched->keg), 1);
 	CHECK(uma_zalloc(watched, M_NOWAIT) == items[0]);
 	uma_zfree(watched, items[0]);
@@ -234,16 +241,9 @@ free_one_and_one_late(void)
 
 TEST(who_got_two_serves_the_next)
 {
-	void *item;
-
-	watched = make();
-	REQUIRE(uma_zone_set_obj(watched, NULL, 2) == 1);
-	take(watched, 2);
-	meanwhile = free_one_and_one_late;
-	item = uma_zalloc(watched, M_WAITOK);
-	CHECK(item == items[1]);
+	CHECK(wait_while(free_one_and_one_late) == items[1]);
 	REQUIRE(pthread_join(second.thread, NULL) == 0);
-	uma_zfree(watched, item);
+	uma_zfree(watched, items[1]);
 	CHECK_EQ(uma_zdestroy(watched, M_NOWAIT), 0);
 }
 
