@@ -180,13 +180,6 @@ size_t heap_room(const void *block, const char *function);
 /* Bytes of a block of a class. */
 size_t heap_class_bytes(unsigned index);
 
-/* Bytes of a block that is a run: see rule 3, and HEAP_LARGE_MAX. */
-UMA_FAST size_t
-heap_run_bytes(size_t bytes)
-{
-	return round_up(bytes, GRANULE);
-}
-
 /* Make the size-class zones.  Called once by boot. */
 bool heap_start(void);
 

@@ -133,7 +133,7 @@ take_memory(struct large *l, size_t bytes, size_t align, size_t *dirty,
 		*dirty = 0;
 		return l->base != NULL;
 	}
-	l->bytes = heap_run_bytes(bytes);
+	l->bytes = round_up(bytes, GRANULE);
 	if (!supply_take(&run, l->bytes / GRANULE, align, SUPPLY_NORMAL, how))
 		return false;
 	l->base = run.base;
@@ -261,7 +261,7 @@ resize_mapping(struct large *l, size_t bytes)
 static void *
 resize_run(struct large *l, size_t bytes)
 {
-	size_t want = heap_run_bytes(bytes);
+	size_t want = round_up(bytes, GRANULE);
 	size_t was = l->bytes;
 	bool ok = want == was;
 

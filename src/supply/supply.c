@@ -165,7 +165,7 @@ take_from(struct region *r, struct supply_run *run, size_t count, size_t align)
 	run->backed = (r->boot ? count : hold.backed) * GRANULE;
 	tally_add(&supply.used, count);
 	count_dirty(r, was);
-	regret((count - hold.dirty) * GRANULE);
+	regret(count * GRANULE - run->dirty);
 	return true;
 }
 
