@@ -155,7 +155,7 @@ static struct region_hold
 claim(struct region *r, size_t at, size_t count)
 {
 	size_t end = at + count;
-	struct region_hold hold = { 0, 0 };
+	struct region_hold hold = { 0, 0, 0 };
 
 	if (next(r->dirty, at, end, true) != end) {
 		hold.dirty = last(r->dirty, end, true) - at;
@@ -164,6 +164,9 @@ claim(struct region *r, size_t at, size_t count)
 		r->dirty_count -= put(r->dirty, at, count, false);
 	}
 	put(r->used, at, count, true);
+	if (r->reached > at + hold.dirty)
+		hold.again = min_size(r->reached, end) - (at + hold.dirty);
+	r->reached = max_size(r->reached, end);
 	r->free_count -= count;
 	if (at == r->hint)
 		r->hint = at + count;
@@ -186,14 +189,15 @@ region_take(
 }
 
 bool
-region_take_at(struct region *r, size_t at, size_t count)
+region_take_at(
+    struct region *r, size_t at, size_t count, struct region_hold *hold)
 {
 	if (count > r->count - at ||
 	    next(r->used, at, at + count, true) != at + count)
 		return false;
 	if (!commit(r, at + count))
 		return false;
-	(void)claim(r, at, count);
+	*hold = claim(r, at, count);
 	return true;
 }
 

@@ -14,6 +14,7 @@ struct region {
 	size_t count;     /* granules */
 	size_t committed; /* granules from the base on that may be touched */
 	size_t hint;      /* no granule below it is free */
+	size_t reached;   /* no granule from it on was ever used */
 	size_t free_count;
 	size_t dirty_count; /* free and dirty */
 	bool boot;
@@ -26,6 +27,7 @@ struct region {
 struct region_hold {
 	size_t dirty;  /* behind so many all are clean */
 	size_t backed; /* so many are backed */
+	size_t again;  /* so many of the clean ones were used before */
 };
 
 /* Describe a reserved range.  NULL without memory. */
@@ -42,7 +44,8 @@ size_t region_take(
     struct region *r, size_t count, size_t align, struct region_hold *hold);
 
 /* Take exactly these; false if one is not free or beyond the end. */
-bool region_take_at(struct region *r, size_t at, size_t count);
+bool region_take_at(
+    struct region *r, size_t at, size_t count, struct region_hold *hold);
 
 /* Take the highest free dirty run, at most `max` granules of it. */
 size_t region_take_dirty(struct region *r, size_t max, size_t *count);

@@ -42,6 +42,7 @@ static struct {
 	size_t forgotten; /* bytes, the last at */
 	uint64_t forgotten_ns;
 	size_t regretted; /* bytes of those that were soon taken again */
+	size_t ceiling;   /* bytes used or dirty before free ones must go */
 	bool closed;
 	_Atomic size_t mapped; /* bytes */
 	_Atomic size_t dirty;  /* bytes, free */
@@ -135,8 +136,8 @@ note_forgotten(size_t bytes)
 }
 
 /*
- * Clean memory is taken.  If as much was forgotten a moment ago it should have
- * been kept: from now on so much more is.
+ * Clean memory is taken that was used before.  If as much was forgotten a
+ * moment ago it should have been kept: from now on so much more is.
  */
 static void
 regret(size_t bytes)
@@ -148,6 +149,15 @@ regret(size_t bytes)
 	supply.forgotten -= again;
 	if (port_now_ns() - supply.forgotten_ns <= SOON_NS)
 		supply.regretted += again;
+}
+
+static void
+count_taken(
+    struct region *r, size_t was, size_t count, const struct region_hold *hold)
+{
+	tally_add(&supply.used, count);
+	count_dirty(r, was);
+	regret(hold->again * GRANULE);
 }
 
 static bool
@@ -163,9 +173,7 @@ take_from(struct region *r, struct supply_run *run, size_t count, size_t align)
 	run->boot = r->boot;
 	run->dirty = (r->boot ? count : hold.dirty) * GRANULE;
 	run->backed = (r->boot ? count : hold.backed) * GRANULE;
-	tally_add(&supply.used, count);
-	count_dirty(r, was);
-	regret(count * GRANULE - run->dirty);
+	count_taken(r, was, count, &hold);
 	return true;
 }
 
@@ -273,6 +281,18 @@ forget_down_to(size_t target) UMA_UNCHECKED_LOCKS
 	return held;
 }
 
+/* Forget down to a target, and remember that it was. */
+static bool
+forget_and_note(size_t target) UMA_UNCHECKED_LOCKS
+{
+	size_t dirty = supply_dirty_bytes();
+
+	if (!forget_down_to(target))
+		return false;
+	note_forgotten(dirty - min_size(dirty, supply_dirty_bytes()));
+	return true;
+}
+
 /* How much may stay free and dirty. */
 static size_t
 bound(void)
@@ -295,17 +315,11 @@ decay(void) UMA_UNCHECKED_LOCKS
 	size_t most = bound();
 	size_t idle;
 	uint64_t now;
-	bool held;
 
 	if (dirty == 0)
 		return true;
-	if (dirty > most) {
-		held = forget_down_to(most - most / 8);
-		if (held)
-			note_forgotten(
-			    dirty - min_size(dirty, supply_dirty_bytes()));
-		return held;
-	}
+	if (dirty > most)
+		return forget_and_note(most - most / 8);
 	now = port_now_ns();
 	if (now - supply.decayed_ns <= DECAY_NS)
 		return true;
@@ -314,6 +328,28 @@ decay(void) UMA_UNCHECKED_LOCKS
 	supply.least = dirty - idle;
 	supply.regretted -= min_size(supply.regretted, idle);
 	return forget_down_to(dirty - idle);
+}
+
+/*
+ * Called with the lock when something was taken; returns whether it is still
+ * held.  Before the process grows larger than it ever was, what lies free and
+ * did not fit is forgotten, but for as much as that was regretted just now.
+ */
+static bool
+stay_below_ceiling(size_t regretted) UMA_UNCHECKED_LOCKS
+{
+	size_t dirty = supply_dirty_bytes();
+	size_t sum = tally_get(&supply.used) * GRANULE + dirty;
+	size_t most = supply.ceiling + regretted;
+
+	if (sum <= supply.ceiling)
+		return true;
+	if (sum > most && dirty != 0 &&
+	    !forget_and_note(dirty - min_size(dirty, sum - most)))
+		return false;
+	sum = tally_get(&supply.used) * GRANULE + supply_dirty_bytes();
+	supply.ceiling = max_size(supply.ceiling, sum);
+	return true;
 }
 
 static bool
@@ -345,9 +381,10 @@ supply_trust(bool begin)
 
 bool
 supply_take(struct supply_run *run, size_t count, size_t align,
-    enum supply_kind kind, enum meta_how how)
+    enum supply_kind kind, enum meta_how how) UMA_UNCHECKED_LOCKS
 {
 	struct region *r;
+	size_t regretted;
 	bool taken = false;
 
 	if (UMA_HOSTILE && refused())
@@ -355,6 +392,7 @@ supply_take(struct supply_run *run, size_t count, size_t align,
 	if (how == META_EMERGENCY || !lock_take(&supply.lock))
 		return take_emergency(run, count, align);
 	take_late();
+	regretted = supply.regretted;
 	for (r = supply.regions[kind]; r != NULL && !taken; r = r->next)
 		taken = take_from(r, run, count, align);
 	/* Boot memory serves every kind. */
@@ -365,7 +403,8 @@ supply_take(struct supply_run *run, size_t count, size_t align,
 		r = region_make(count * GRANULE, align, kind);
 		taken = r != NULL && take_from(r, run, count, align);
 	}
-	lock_drop(&supply.lock);
+	if (!taken || stay_below_ceiling(supply.regretted - regretted))
+		lock_drop(&supply.lock);
 	return taken;
 }
 
@@ -393,24 +432,27 @@ supply_give(void *base, size_t count, size_t backed,
 }
 
 bool
-supply_extend(void *base, size_t count, size_t more)
+supply_extend(void *base, size_t count, size_t more) UMA_UNCHECKED_LOCKS
 {
 	struct region *r;
+	size_t regretted;
 	bool taken = false;
 
 	if (!lock_take(&supply.lock))
 		return false;
+	regretted = supply.regretted;
 	r = region_of(base);
 	if (r != NULL) {
+		struct region_hold hold;
 		size_t was = r->dirty_count;
 		size_t at = ((uintptr_t)base - (uintptr_t)r->base) / GRANULE;
 
-		taken = region_take_at(r, at + count, more);
+		taken = region_take_at(r, at + count, more, &hold);
 		if (taken)
-			tally_add(&supply.used, more);
-		count_dirty(r, was);
+			count_taken(r, was, more, &hold);
 	}
-	lock_drop(&supply.lock);
+	if (!taken || stay_below_ceiling(supply.regretted - regretted))
+		lock_drop(&supply.lock);
 	return taken;
 }
 

@@ -15,9 +15,11 @@
  *      Where all of a dirty one is known to have memory behind it, it is
  *      backed: its next user need not ask the system.
  *   2. Free dirty memory is bounded: above the bound, and with time, it is
- *      forgotten; the bound is raised by what is soon taken again.  Addresses
- *      are not given back (but for whole regions where address space is
- *      limited), so forgetting splits no mapping.
+ *      forgotten; the bound is raised by what is soon taken again.  Before
+ *      used and dirty memory come to more than ever before, dirty memory that
+ *      did not fit is forgotten.  Addresses are not given back (but for whole
+ *      regions where address space is limited), so forgetting splits no
+ *      mapping.
  *   3. NOFREE runs have regions of their own: they pin nobody else's.
  *   4. META_EMERGENCY takes no lock: a mapping of its own, which supply_give()
  *      knows by its lying in no region.

@@ -9,6 +9,7 @@
 #define FLOOR  ((size_t)32 << 20)
 #define COUNT  2048u /* granules of a swing, four times the floor */
 #define SWING  ((size_t)COUNT * GRANULE)
+#define HOLES  256u
 #define PERIOD UINT64_C(600000000) /* a little more than one */
 
 bool __real_port_forget(void *addr, size_t bytes);
@@ -133,6 +134,54 @@ TEST(what_lies_free_goes_with_time)
 	CHECK(supply_dirty_bytes() <= 2 * GRANULE);
 	/* And so does the reason to keep it. */
 	CHECK(swing() >= SWING - FLOOR - FLOOR / 4);
+}
+
+/* So many holes of one granule each, and none elsewhere. */
+static void
+make_holes(void)
+{
+	for (size_t i = 0; i < 2 * HOLES; i++)
+		take(&runs[i], 1);
+	for (size_t i = 0; i < 2 * HOLES; i += 2)
+		give(runs[i].base, 1, GRANULE);
+	CHECK_EQ(supply_dirty_bytes(), HOLES * GRANULE);
+}
+
+/* As a block that grows beside what was freed: the process does not. */
+TEST(what_does_not_fit_goes_before_the_process_grows)
+{
+	struct supply_run run;
+
+	make_holes();
+	take(&run, 64);
+	CHECK_EQ(forgotten, 64 * GRANULE);
+	CHECK_EQ(supply_dirty_bytes(), (HOLES - 64) * GRANULE);
+	/* A block that grows in place counts the same. */
+	REQUIRE(gate_enter());
+	CHECK(supply_extend(run.base, 64, 64));
+	gate_leave();
+	CHECK_EQ(forgotten, 128 * GRANULE);
+}
+
+/* If the holes are wanted again, they are kept from then on. */
+TEST(what_is_wanted_again_is_kept_beside_what_does_not_fit)
+{
+	struct supply_run holes[64];
+	struct supply_run run;
+	size_t was = 0;
+
+	make_holes();
+	for (int i = 0; i < 10; i++) {
+		was = forgotten;
+		take(&run, 64);
+		give(run.base, 64, 64 * GRANULE);
+		for (int k = 0; k < 64; k++)
+			take(&holes[k], 1);
+		for (int k = 0; k < 64; k++)
+			give(holes[k].base, 1, GRANULE);
+	}
+	CHECK_EQ(forgotten, was);
+	CHECK(was <= 64 * GRANULE);
 }
 
 TEST(backed_memory_is_known_to_be)
