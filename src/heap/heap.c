@@ -7,9 +7,14 @@
 #include "supply/supply.h"
 #include "zone/zone.h"
 
-#define STEP         16u
-#define FINE_CLASSES 8u /* 16 ... 128 */
-#define FINE_MAX     (STEP * FINE_CLASSES)
+#define STEP 16u
+
+/* Classes above the first, that come in steps: see HEAP_CLASSES. */
+static const struct {
+	unsigned first; /* index */
+	unsigned parts; /* of a doubling */
+	size_t above;   /* bytes */
+} ranges[] = { { 44, 4, 8192 }, { 20, 8, 1024 }, { 8, 4, 128 } };
 
 /* Items above this are backed by the user's touch, not ahead of it. */
 #define BACKED_MAX 4096u
@@ -23,11 +28,16 @@ static size_t sizes[HEAP_CLASSES];
 size_t
 heap_class_bytes(unsigned index)
 {
-	unsigned coarse = index - FINE_CLASSES;
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		unsigned at = index - ranges[i].first;
+		unsigned parts = ranges[i].parts;
 
-	if (index < FINE_CLASSES)
-		return (index + 1) * STEP;
-	return (FINE_MAX / 4) * (5 + coarse % 4) << (coarse / 4);
+		if (index >= ranges[i].first)
+			return ranges[i].above / parts *
+				   (parts + 1 + at % parts)
+			       << (at / parts);
+	}
+	return (index + 1) * STEP;
 }
 
 static void

@@ -35,8 +35,11 @@
 #define HEAP_LARGE_MAX ((size_t)32 << 20)
 #define HEAP_MAX       ((size_t)PTRDIFF_MAX)
 
-/* 16 to 128 in steps of 16, then four to a doubling. */
-#define HEAP_CLASSES 40u
+/*
+ * 16 to 128 in steps of 16, then four to a doubling; eight from 1,024 to 8,192,
+ * where programs have pages of their own, of a power of two and a header.
+ */
+#define HEAP_CLASSES 52u
 
 /* HEAP_ALONE: zeros, in a mapping of its own, whatever the size. */
 enum heap_how { HEAP_RAW = 0, HEAP_ZERO = 1, HEAP_ALONE = 2 };

@@ -7,15 +7,21 @@
 /* Counters that could not be had are asked for again this often. */
 #define REST_RETRY 4096u
 
-/* 1 to 8 units in steps of one, then four to a doubling: see heap.h. */
+/* 1 to 8 units in steps of one, then parts of a doubling: see heap.h. */
 #define DOUBLING(k) \
 	PERCPU_STEP(10 << (k)), PERCPU_STEP(12 << (k)), \
 	    PERCPU_STEP(14 << (k)), PERCPU_STEP(16 << (k))
 
+#define FINER(k) \
+	PERCPU_STEP(18 << (k)), PERCPU_STEP(20 << (k)), \
+	    PERCPU_STEP(22 << (k)), PERCPU_STEP(24 << (k)), \
+	    PERCPU_STEP(26 << (k)), PERCPU_STEP(28 << (k)), \
+	    PERCPU_STEP(30 << (k)), PERCPU_STEP(32 << (k))
+
 const uint64_t class_steps[HEAP_CLASSES] = { PERCPU_STEP(1), PERCPU_STEP(2),
 	PERCPU_STEP(3), PERCPU_STEP(4), PERCPU_STEP(5), PERCPU_STEP(6),
 	PERCPU_STEP(7), PERCPU_STEP(8), DOUBLING(0), DOUBLING(1), DOUBLING(2),
-	DOUBLING(3), DOUBLING(4), DOUBLING(5), DOUBLING(6), DOUBLING(7) };
+	FINER(2), FINER(3), FINER(4), DOUBLING(6), DOUBLING(7) };
 
 _Static_assert(PERCPU_UNITS_MAX *UNIT_BYTES >= UINT64_C(1) << 48,
     "whatever has an address is one event");
