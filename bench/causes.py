@@ -22,6 +22,9 @@ CAUSES = (
     ("burst/*/100000/random", "ns", "*",
      "items go back to their slabs one by one: some 6 ns to find the slab and "
      "set the bit"),
+    ("kernel/short", "ns", "*",
+     "a pop is two loads that wait for each other, and the row's stores wait "
+     "for them: docs/design/speed.md"),
     ("kernel/tree", "ns", "*",
      "nearly all nodes pass through the slabs in each round"),
     ("kernel/large", "ns", "*",
@@ -33,7 +36,7 @@ CAUSES = (
      "a slab's header of 1,104 bytes lies in 2,048 of meta: 3 %; the rest is "
      "the library's own pages"),
     ("fresh/*", "ns", "*",
-     "the kernel's page faults and zeroing; no huge pages by default"),
+     "the kernel's page faults and zeroing; huge pages from 64 MiB on only"),
 )
 
 UNKNOWN = "cause not known"

@@ -39,6 +39,7 @@ wake_percpu(void)
 	options_read(&options);
 	malloc9_debug = malloc9_debug || options.malloc9_debug;
 	malloc9_exec = options.malloc9_exec;
+	supply_thp(options.thp);
 	if (!options.unwatched)
 		watch_start(zone_tell);
 	return percpu_start(options.generic || watch_on);

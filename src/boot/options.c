@@ -15,9 +15,11 @@ static const struct key {
 	    "blocks of malloc(9) remember their type; may hold code" },
 	{ "watch", { "on", "off" },
 	    "tell valgrind and sanitizers of items; on where there is one" },
+	{ "thp", { "default", "never", "always" },
+	    "huge pages: behind large zones, none, behind all" },
 	{ "report", { NULL }, "file that the process's record is added to" },
 };
-enum { KEY_PERCPU, KEY_MALLOC9, KEY_WATCH }; /* their places above */
+enum { KEY_PERCPU, KEY_MALLOC9, KEY_WATCH, KEY_THP }; /* their places above */
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 
 /* A piece of the option string. */
@@ -162,6 +164,11 @@ apply(struct options *out, struct piece name, struct piece value)
 			out->malloc9_exec = true;
 		else if (i == KEY_WATCH)
 			out->unwatched = is_text(value, "off");
+		else if (i == KEY_THP)
+			out->thp = is_text(value, "never") ? SUPPLY_THP_NEVER
+				   : is_text(value, "always")
+				       ? SUPPLY_THP_ALWAYS
+				       : SUPPLY_THP_DEFAULT;
 		return;
 	}
 	complain("unknown key", name, nearest_key(name));
@@ -176,6 +183,7 @@ options_read(struct options *out)
 	out->malloc9_debug = false;
 	out->malloc9_exec = false;
 	out->unwatched = !UMA_WATCH;
+	out->thp = SUPPLY_THP_DEFAULT;
 	while (at != NULL && *at != '\0') {
 		const char *behind;
 		const char *rest;

@@ -4,12 +4,14 @@
 #define BOOT_OPTIONS_H
 
 #include "base/base.h"
+#include "supply/supply.h"
 
 struct options {
 	bool generic;       /* percpu:generic */
 	bool malloc9_debug; /* malloc9:debug */
 	bool malloc9_exec;  /* malloc9:exec */
 	bool unwatched;     /* watch:off */
+	uint8_t thp;        /* enum supply_thp */
 };
 
 /*

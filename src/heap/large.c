@@ -134,7 +134,8 @@ take_memory(struct large *l, size_t bytes, size_t align, size_t *dirty,
 		return l->base != NULL;
 	}
 	l->bytes = round_up(bytes, GRANULE);
-	if (!supply_take(&run, l->bytes / GRANULE, align, SUPPLY_NORMAL, how))
+	if (!supply_take(
+		&run, l->bytes / GRANULE, align, 0, SUPPLY_NORMAL, how))
 		return false;
 	l->base = run.base;
 	*dirty = run.dirty;

@@ -115,11 +115,12 @@ take_object(struct keg *keg)
 static void *
 take_supply(struct keg *keg, uint8_t *pflag, size_t *backed)
 {
+	size_t count = keg->layout.slab_bytes / GRANULE;
+	size_t filled = keg->back ? (tally_get(&keg->slabs) + 1) * count : 0;
 	struct supply_run run;
 	bool inside = gate_enter();
-	bool ok = supply_take(&run, keg->layout.slab_bytes / GRANULE,
-	    max_size(GRANULE, keg->layout.align), kind_of(keg),
-	    inside ? META_NORMAL : META_EMERGENCY);
+	bool ok = supply_take(&run, count, max_size(GRANULE, keg->layout.align),
+	    filled, kind_of(keg), inside ? META_NORMAL : META_EMERGENCY);
 
 	if (inside)
 		gate_leave();

@@ -6,7 +6,7 @@
 #include "port/port.h"
 
 /* Granules made accessible at a time. */
-#define COMMIT_STEP ((size_t)32)
+#define COMMIT_STEP HUGE_COUNT
 
 #define MAPS 3
 
@@ -234,4 +234,22 @@ void
 region_cleaned(struct region *r, size_t at, size_t count)
 {
 	r->dirty_count -= put(r->dirty, at, count, false);
+}
+
+bool
+region_opens(const struct region *r, size_t at, size_t count)
+{
+	return at % HUGE_COUNT == 0 && count < HUGE_COUNT &&
+	       r->reached == at + count && r->committed >= at + HUGE_COUNT;
+}
+
+void
+region_backed(struct region *r, size_t at, size_t end)
+{
+	size_t from = max_size(at, r->reached);
+
+	if (from >= end)
+		return;
+	r->dirty_count += put(r->dirty, from, end - from, true);
+	put(r->backed, from, end - from, true);
 }

@@ -5,8 +5,11 @@
 
 #include "base/base.h"
 
-#define REGION_ALIGN ((size_t)2 << 20) /* of huge pages */
-#define REGION_NONE  SIZE_MAX
+/* Of huge pages where pages have 4 KiB. */
+#define REGION_ALIGN ((size_t)2 << 20)
+#define HUGE_COUNT   (REGION_ALIGN / GRANULE)
+
+#define REGION_NONE SIZE_MAX
 
 struct region {
 	struct region *next; /* by address */
@@ -52,6 +55,15 @@ size_t region_take_dirty(struct region *r, size_t max, size_t *count);
 
 /* Give a run back, dirty, the first `backed` of its granules backed. */
 void region_give(struct region *r, size_t at, size_t count, size_t backed);
+/*
+ * Whether a run that was just taken is the first in so many granules as a huge
+ * page has, all of which may be touched.
+ */
+bool region_opens(const struct region *r, size_t at, size_t count);
+
+/* All granules behind this one that were never used, to `end`, are backed. */
+void region_backed(struct region *r, size_t at, size_t end);
+
 /* A free run reads as zeros. */
 void region_cleaned(struct region *r, size_t at, size_t count);
 

@@ -23,6 +23,10 @@
 /* Who takes forgotten memory within this should have been left it. */
 #define SOON_NS (8 * DECAY_NS)
 
+/* Huge pages come to a heap of so many granules, to who has this part of it. */
+#define HUGE_FROM (((size_t)64 << 20) / GRANULE)
+#define HUGE_PART 2
+
 /* One system call forgets at most this much. */
 #define FORGET_MAX ((size_t)4 << 20)
 
@@ -43,6 +47,7 @@ static struct {
 	uint64_t forgotten_ns;
 	size_t regretted; /* bytes of those that were soon taken again */
 	size_t ceiling;   /* bytes used or dirty before free ones must go */
+	enum supply_thp thp;
 	bool closed;
 	_Atomic size_t mapped; /* bytes */
 	_Atomic size_t dirty;  /* bytes, free */
@@ -91,6 +96,7 @@ region_make(size_t bytes, size_t align, enum supply_kind kind)
 		return NULL;
 	}
 	port_name(base, step, "uma:slabs");
+	port_huge(base, step, false);
 	atomic_fetch_add_explicit(&supply.mapped, step, memory_order_relaxed);
 	if (supply.step < STEP_MAX && port_address_limit() == SIZE_MAX)
 		supply.step *= 2;
@@ -330,6 +336,14 @@ decay(void) UMA_UNCHECKED_LOCKS
 	return forget_down_to(dirty - idle);
 }
 
+static void
+raise_ceiling(void)
+{
+	size_t sum = tally_get(&supply.used) * GRANULE + supply_dirty_bytes();
+
+	supply.ceiling = max_size(supply.ceiling, sum);
+}
+
 /*
  * Called with the lock when something was taken; returns whether it is still
  * held.  Before the process grows larger than it ever was, what lies free and
@@ -347,8 +361,7 @@ stay_below_ceiling(size_t regretted) UMA_UNCHECKED_LOCKS
 	if (sum > most && dirty != 0 &&
 	    !forget_and_note(dirty - min_size(dirty, sum - most)))
 		return false;
-	sum = tally_get(&supply.used) * GRANULE + supply_dirty_bytes();
-	supply.ceiling = max_size(supply.ceiling, sum);
+	raise_ceiling();
 	return true;
 }
 
@@ -379,13 +392,61 @@ supply_trust(bool begin)
 		port_self()->trusts += begin ? 1u : -1u;
 }
 
+/* Whether a huge page is wanted where this run is the first. */
+static bool
+wants_huge(const struct supply_run *run, size_t count, size_t filled)
+    UMA_REQUIRES(&supply.lock)
+{
+	uintptr_t at = (uintptr_t)run->base;
+	size_t used = tally_get(&supply.used);
+	const struct region *r;
+
+	if (filled == 0 || supply.thp == SUPPLY_THP_NEVER || run->boot ||
+	    at % REGION_ALIGN != 0)
+		return false;
+	if (supply.thp == SUPPLY_THP_DEFAULT &&
+	    (used < HUGE_FROM || filled < used / HUGE_PART))
+		return false;
+	r = region_of(run->base);
+	return region_opens(r, (at - (uintptr_t)r->base) / GRANULE, count);
+}
+
+/*
+ * Get it, without the lock.  The wish is taken back at once, so that nothing
+ * is put behind what is forgotten there later on.
+ */
+static void
+get_huge(struct supply_run *run, size_t count)
+{
+	bool ok;
+
+	port_huge(run->base, REGION_ALIGN, true);
+	ok = port_populate(run->base, REGION_ALIGN);
+	port_huge(run->base, REGION_ALIGN, false);
+	if (!ok)
+		return;
+	run->backed = count * GRANULE;
+	if (lock_take(&supply.lock)) {
+		struct region *r = region_of(run->base);
+		size_t was = r->dirty_count;
+		size_t at =
+		    ((uintptr_t)run->base - (uintptr_t)r->base) / GRANULE;
+
+		region_backed(r, at, at + HUGE_COUNT);
+		count_dirty(r, was);
+		raise_ceiling();
+		lock_drop(&supply.lock);
+	}
+}
+
 bool
-supply_take(struct supply_run *run, size_t count, size_t align,
+supply_take(struct supply_run *run, size_t count, size_t align, size_t filled,
     enum supply_kind kind, enum meta_how how) UMA_UNCHECKED_LOCKS
 {
 	struct region *r;
 	size_t regretted;
 	bool taken = false;
+	bool huge;
 
 	if (UMA_HOSTILE && refused())
 		return false;
@@ -403,8 +464,11 @@ supply_take(struct supply_run *run, size_t count, size_t align,
 		r = region_make(count * GRANULE, align, kind);
 		taken = r != NULL && take_from(r, run, count, align);
 	}
+	huge = taken && wants_huge(run, count, filled);
 	if (!taken || stay_below_ceiling(supply.regretted - regretted))
 		lock_drop(&supply.lock);
+	if (huge)
+		get_huge(run, count);
 	return taken;
 }
 
@@ -493,6 +557,12 @@ supply_trim(void) UMA_UNCHECKED_LOCKS
 	if (port_address_limit() != SIZE_MAX)
 		release_regions();
 	lock_drop(&supply.lock);
+}
+
+void
+supply_thp(enum supply_thp thp)
+{
+	supply.thp = thp;
 }
 
 void

@@ -20,8 +20,12 @@
  *      did not fit is forgotten.  Addresses are not given back (but for whole
  *      regions where address space is limited), so forgetting splits no
  *      mapping.
- *   3. NOFREE runs have regions of their own: they pin nobody else's.
- *   4. META_EMERGENCY takes no lock: a mapping of its own, which supply_give()
+ *   3. The system brings no huge pages by itself: what is resident is what was
+ *      used.  Once much is used, the first run in 2 MiB that nobody used before
+ *      brings a huge page behind all of them, if its taker has half of all
+ *      that is used and fills it; the rest is dirty, and backed, from then on.
+ *   4. NOFREE runs have regions of their own: they pin nobody else's.
+ *   5. META_EMERGENCY takes no lock: a mapping of its own, which supply_give()
  *      knows by its lying in no region.
  *
  * Locks.  One.  System calls that may be long are made without it.
@@ -35,6 +39,9 @@
 #include "meta/meta.h"
 #include "pagemap/pagemap.h"
 
+/* Who has huge pages: who has most of much; nobody; all who fill theirs. */
+enum supply_thp { SUPPLY_THP_DEFAULT, SUPPLY_THP_NEVER, SUPPLY_THP_ALWAYS };
+
 enum supply_kind { SUPPLY_NORMAL, SUPPLY_NOFREE, SUPPLY_KINDS };
 
 struct supply_run {
@@ -47,12 +54,14 @@ struct supply_run {
 
 /*
  * Take `count` granules at an alignment (a power of two, GRANULE or more).
+ * `filled`: how many granules the taker has that are in use throughout, with
+ * these; 0 if these may stay untouched.
  *
  * Returns:  false without memory.
  * Context:  META_NORMAL inside the gate; META_EMERGENCY anywhere.
  */
 UMA_NODISCARD bool supply_take(struct supply_run *run, size_t count,
-    size_t align, enum supply_kind kind, enum meta_how how);
+    size_t align, size_t filled, enum supply_kind kind, enum meta_how how);
 
 /*
  * A hostile build refuses some requests that could be met, but none of a
@@ -72,6 +81,9 @@ UMA_NODISCARD bool supply_extend(void *base, size_t count, size_t more);
 
 /* Forget all free dirty memory. */
 void supply_trim(void);
+
+/* Before the first supply_take(), or at any time later. */
+void supply_thp(enum supply_thp thp);
 
 /* Boot memory as the first region; only it until supply_open(). */
 void supply_boot(void *memory, size_t bytes);

@@ -94,7 +94,7 @@ TEST(an_unknown_key_is_named_with_the_nearest)
 	    "did you mean \"report\"?\n");
 	expect("x", -1,
 	    "uma: UMA_OPTIONS: unknown key \"x\", "
-	    "did you mean \"watch\"?\n");
+	    "did you mean \"thp\"?\n");
 }
 
 TEST(an_unknown_value_too)
@@ -126,6 +126,8 @@ TEST(help_prints_a_line_for_each_key)
 	    "type; may hold code\n"
 	    "uma: watch:on|off  tell valgrind and sanitizers of items; on "
 	    "where there is one\n"
+	    "uma: thp:default|never|always  huge pages: behind large zones, "
+	    "none, behind all\n"
 	    "uma: report:PATH  file that the process's record is added "
 	    "to\n");
 }

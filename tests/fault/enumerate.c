@@ -22,8 +22,8 @@ enum {
 	/* A life of a hostile library takes longer: one point in so many. */
 	STRIDE = HOSTILE ? 5 : 1,
 	PAIRS = 500 / STRIDE,
-	REPEATS = 8,
-	SETTLED = 3,
+	REPEATS = 10,
+	SETTLED = 6, /* buckets grow with use until then */
 	SHORTAGE = 9,
 	PROBE_BYTES = 65536,
 	PROBES = 8192

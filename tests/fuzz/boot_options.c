@@ -12,7 +12,7 @@
 #include "fuzz/fuzz.h"
 #include "port/port.h"
 
-enum { LINE_MAX_BYTES = 256, HELP_LINES = 4 };
+enum { LINE_MAX_BYTES = 256, HELP_LINES = 5 };
 
 static char *string;
 static unsigned lines;
@@ -54,7 +54,7 @@ static const struct {
 	const char *key;
 	const char *value; /* NULL: any */
 	size_t field;
-	bool to;
+	uint8_t to;
 } values[] = {
 	{ "percpu", "rseq", offsetof(struct options, generic), false },
 	{ "percpu", "generic", offsetof(struct options, generic), true },
@@ -62,6 +62,9 @@ static const struct {
 	{ "malloc9", "exec", offsetof(struct options, malloc9_exec), true },
 	{ "watch", "on", offsetof(struct options, unwatched), false },
 	{ "watch", "off", offsetof(struct options, unwatched), true },
+	{ "thp", "default", offsetof(struct options, thp), SUPPLY_THP_DEFAULT },
+	{ "thp", "never", offsetof(struct options, thp), SUPPLY_THP_NEVER },
+	{ "thp", "always", offsetof(struct options, thp), SUPPLY_THP_ALWAYS },
 	{ "report", NULL, 0, false },
 };
 
@@ -82,7 +85,8 @@ read_option(struct meaning *m, char *option)
 		if (values[i].value == NULL)
 			return;
 		if (strcmp(value, values[i].value) == 0) {
-			((bool *)&m->options)[values[i].field] = values[i].to;
+			((uint8_t *)&m->options)[values[i].field] =
+			    values[i].to;
 			return;
 		}
 	}
@@ -128,6 +132,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	FUZZ_CHECK(options.malloc9_debug == m.options.malloc9_debug);
 	FUZZ_CHECK(options.malloc9_exec == m.options.malloc9_exec);
 	FUZZ_CHECK(options.unwatched == m.options.unwatched);
+	FUZZ_CHECK(options.thp == m.options.thp);
 	FUZZ_CHECK(lines == m.lines);
 	free(string);
 	free(copy);

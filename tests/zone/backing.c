@@ -245,4 +245,65 @@ TEST(reclaim_with_nothing_there)
 	CHECK_EQ(library_numbers().slab_bytes, bytes);
 }
 
+/* The process's sum of a field of its mappings, in KiB. */
+static long
+mappings_kib(const char *field)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	char line[4096];
+	long sum = 0;
+
+	REQUIRE(f != NULL);
+	while (fgets(line, sizeof line, f) != NULL) {
+		if (strncmp(line, field, strlen(field)) == 0)
+			sum += strtol(line + strlen(field), NULL, 10);
+	}
+	fclose(f);
+	return sum;
+}
+
+static bool
+gives_huge_pages(void)
+{
+	static const char path[] = "/sys/kernel/mm/transparent_hugepage/";
+	char text[128] = "";
+	char name[128];
+	FILE *f;
+
+	snprintf(name, sizeof name, "%shpage_pmd_size", path);
+	f = fopen(name, "r");
+	if (f == NULL || fgets(text, sizeof text, f) == NULL ||
+	    strtol(text, NULL, 10) != 2L << 20)
+		return false;
+	fclose(f);
+	snprintf(name, sizeof name, "%senabled", path);
+	f = fopen(name, "r");
+	if (f == NULL || fgets(text, sizeof text, f) == NULL)
+		return false;
+	fclose(f);
+	return strstr(text, "[never]") == NULL;
+}
+
+/* A large heap has them, a small one has not, and they go when it is freed. */
+TEST(huge_pages_of_a_large_zone)
+{
+	enum { BYTES = 4096, LARGE = 40000, SMALL = 8000 };
+	uma_zone_t zone = zone_make("large", BYTES, 7);
+	long before = mappings_kib("Rss:");
+
+	for (int i = 0; i < SMALL; i++)
+		items[i] = uma_zalloc(zone, M_WAITOK);
+	CHECK_EQ(mappings_kib("AnonHugePages:"), 0);
+	for (int i = SMALL; i < LARGE; i++)
+		items[i] = uma_zalloc(zone, M_WAITOK);
+	if (gives_huge_pages() && !HOSTILE)
+		CHECK(mappings_kib("AnonHugePages:") >= LARGE / 4 * 4);
+	for (int i = 0; i < LARGE; i++)
+		uma_zfree(zone, items[i]);
+	uma_reclaim();
+	CHECK(mappings_kib("AnonHugePages:") <= 2 * 2048);
+	CHECK(mappings_kib("Rss:") - before <= 4096);
+	zone_end(zone);
+}
+
 TEST_MAIN

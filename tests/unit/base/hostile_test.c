@@ -92,8 +92,8 @@ TEST(every_third_supply_is_refused)
 	uma_reclaim();
 	REQUIRE(gate_enter());
 	for (int i = 0; i < COUNT; i++) {
-		bool taken =
-		    supply_take(&run, 1, GRANULE, SUPPLY_NORMAL, META_NORMAL);
+		bool taken = supply_take(
+		    &run, 1, GRANULE, 0, SUPPLY_NORMAL, META_NORMAL);
 
 		if (taken)
 			supply_give(run.base, 1, 0, META_NORMAL);
