@@ -130,6 +130,9 @@ void port_sleep(uint64_t ns);
 /* A clock that never goes back. */
 uint64_t port_now_ns(void);
 
+/* The same clock, some milliseconds behind, for a fraction of the time. */
+uint64_t port_tick_ns(void);
+
 /*
  * Call these around every fork, the three in the usual places.  Once.
  * Not for signal handlers.

@@ -155,21 +155,31 @@ static struct region_hold
 claim(struct region *r, size_t at, size_t count)
 {
 	size_t end = at + count;
-	struct region_hold hold = { 0, 0, 0 };
+	struct region_hold hold = { 0, count, 0 };
 
-	if (next(r->dirty, at, end, true) != end) {
-		hold.dirty = last(r->dirty, end, true) - at;
-		hold.backed = next(r->backed, at, end, false) - at;
-		put(r->backed, at, count, false);
-		r->dirty_count -= put(r->dirty, at, count, false);
+	for (size_t w = at / BITS_PER_WORD; w * BITS_PER_WORD < end; w++) {
+		size_t first = w * BITS_PER_WORD;
+		uint64_t mask = span(w, at, end);
+		uint64_t dirty = r->dirty[w] & mask;
+		uint64_t bare = ~r->backed[w] & mask;
+
+		if (dirty != 0) {
+			hold.dirty = first + highest_bit(dirty) + 1 - at;
+			r->dirty_count -= count_bits(dirty);
+		}
+		if (bare != 0)
+			hold.backed = min_size(
+			    hold.backed, first + lowest_bit(bare) - at);
+		r->dirty[w] &= ~mask;
+		r->backed[w] &= ~mask;
+		r->used[w] |= mask;
 	}
-	put(r->used, at, count, true);
 	if (r->reached > at + hold.dirty)
 		hold.again = min_size(r->reached, end) - (at + hold.dirty);
 	r->reached = max_size(r->reached, end);
 	r->free_count -= count;
 	if (at == r->hint)
-		r->hint = at + count;
+		r->hint = end;
 	return hold;
 }
 
@@ -221,12 +231,18 @@ region_take_dirty(struct region *r, size_t max, size_t *count)
 void
 region_give(struct region *r, size_t at, size_t count, size_t backed)
 {
-	size_t was_used = put(r->used, at, count, false);
+	size_t end = at + count;
 
-	UMA_ASSERT(was_used == count);
-	r->free_count += was_used;
-	r->dirty_count += put(r->dirty, at, count, true);
+	for (size_t w = at / BITS_PER_WORD; w * BITS_PER_WORD < end; w++) {
+		uint64_t mask = span(w, at, end);
+
+		UMA_ASSERT((r->used[w] & mask) == mask);
+		r->used[w] &= ~mask;
+		r->dirty[w] |= mask;
+	}
 	put(r->backed, at, backed, true);
+	r->free_count += count;
+	r->dirty_count += count;
 	r->hint = min_size(r->hint, at);
 }
 

@@ -133,7 +133,7 @@ count_dirty(struct region *r, size_t was)
 static void
 note_forgotten(size_t bytes)
 {
-	uint64_t now = port_now_ns();
+	uint64_t now = port_tick_ns();
 
 	if (now - supply.forgotten_ns > SOON_NS)
 		supply.forgotten = 0;
@@ -153,7 +153,7 @@ regret(size_t bytes)
 	if (again == 0)
 		return;
 	supply.forgotten -= again;
-	if (port_now_ns() - supply.forgotten_ns <= SOON_NS)
+	if (port_tick_ns() - supply.forgotten_ns <= SOON_NS)
 		supply.regretted += again;
 }
 
@@ -326,7 +326,7 @@ decay(void) UMA_UNCHECKED_LOCKS
 		return true;
 	if (dirty > most)
 		return forget_and_note(most - most / 8);
-	now = port_now_ns();
+	now = port_tick_ns();
 	if (now - supply.decayed_ns <= DECAY_NS)
 		return true;
 	idle = div_up(supply.least, 2);

@@ -84,16 +84,29 @@ port_sleep(uint64_t ns)
 	} while (answer == -EINTR);
 }
 
-/* See port.h. */
-uint64_t
-port_now_ns(void)
+static uint64_t
+read_clock(clockid_t clock)
 {
 	int error = errno;
 	struct timespec now = { 0, 0 };
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	errno = error;
 	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+/* See port.h. */
+uint64_t
+port_now_ns(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+/* See port.h. */
+uint64_t
+port_tick_ns(void)
+{
+	return read_clock(CLOCK_MONOTONIC_COARSE);
 }
 
 /*

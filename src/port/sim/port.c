@@ -73,6 +73,13 @@ port_now_ns(void)
 }
 
 /* See port.h. */
+uint64_t
+port_tick_ns(void)
+{
+	return port_now_ns();
+}
+
+/* See port.h. */
 void
 port_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
 {

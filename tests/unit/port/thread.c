@@ -229,6 +229,22 @@ TEST(clock_never_goes_back)
 	}
 }
 
+TEST(ticks_follow_the_clock)
+{
+	uint64_t first = port_tick_ns();
+	uint64_t before = first;
+
+	CHECK(first > 0);
+	/* However slow it is: they end, and are never ahead. */
+	while (before == first) {
+		uint64_t tick = port_tick_ns();
+
+		if (!CHECK(tick >= before) || !CHECK(tick <= port_now_ns()))
+			break;
+		before = tick;
+	}
+}
+
 static char order[8];
 
 static void

@@ -19,7 +19,7 @@ bool __wrap_port_forget(void *addr, size_t bytes);
 bool __real_port_populate(void *addr, size_t bytes);
 bool __wrap_port_populate(void *addr, size_t bytes);
 void __wrap_port_huge(void *addr, size_t bytes, bool wanted);
-uint64_t __wrap_port_now_ns(void);
+uint64_t __wrap_port_tick_ns(void);
 
 static size_t forgotten; /* bytes */
 static uint64_t now = PERIOD;
@@ -61,7 +61,7 @@ __wrap_port_huge(void *addr, size_t bytes, bool wanted)
 }
 
 uint64_t
-__wrap_port_now_ns(void)
+__wrap_port_tick_ns(void)
 {
 	return now;
 }
