@@ -68,6 +68,7 @@ map(size_t bytes, size_t align)
 	if (memory == NULL)
 		return NULL;
 	count_bytes(bytes);
+	port_huge(memory, bytes, false);
 	port_name(memory, bytes, "uma:meta");
 	return memory;
 }

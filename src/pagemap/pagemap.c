@@ -78,6 +78,7 @@ pagemap_open(const void *memory)
 	if (words == NULL)
 		return;
 	granules *= 2; /* as the loop left it */
+	port_huge(words, granules * sizeof(*words), false);
 	port_name(words, granules * sizeof(*words), "uma:meta");
 	window_set((uintptr_t)words, words, granules);
 }

@@ -72,7 +72,10 @@ bool port_forget(void *addr, size_t bytes);
 /* Whether every page of the range is mapped. */
 bool port_mapped(const void *addr, size_t bytes);
 
-/* Ask for huge pages behind the range, or refuse them; a wish. */
+/*
+ * Ask for huge pages behind the range, or refuse them; a wish.  What is not
+ * filled from one end to the other is better off without.
+ */
 void port_huge(void *addr, size_t bytes, bool wanted);
 
 /* Name the range for the system's tools; a wish. */
