@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the supply keeps of free memory, and for how long. */
+/*
+ * What the supply keeps of free memory, and for how long; and what is left when
+ * a lock or memory for a header is refused it.
+ */
 #include "harness.h"
 
 #include "lock/lock.h"
+#include "meta/meta.h"
 #include "port/port.h"
 #include "supply/supply.h"
 
@@ -14,16 +18,104 @@
 bool __real_port_forget(void *addr, size_t bytes);
 bool __wrap_port_forget(void *addr, size_t bytes);
 uint64_t __wrap_port_now_ns(void);
+void *__real_port_reserve(size_t bytes, size_t align);
+void *__wrap_port_reserve(size_t bytes, size_t align);
+void *__real_port_map(size_t bytes, size_t align);
+void *__wrap_port_map(size_t bytes, size_t align);
+void __real_port_unmap(void *addr, size_t bytes);
+void __wrap_port_unmap(void *addr, size_t bytes);
+void *__real_meta_take(size_t bytes, enum meta_how how);
+void *__wrap_meta_take(size_t bytes, enum meta_how how);
+void __real_meta_give(void *memory, size_t bytes, enum meta_how how);
+void __wrap_meta_give(void *memory, size_t bytes, enum meta_how how);
+bool __real_lock_take(struct lock *l);
+bool __wrap_lock_take(struct lock *l);
+void __real_lock_drop(struct lock *l);
+void __wrap_lock_drop(struct lock *l);
 
 static size_t forgotten; /* bytes */
 static uint64_t now = PERIOD;
 static struct supply_run runs[COUNT];
 
+/* What the supply has from elsewhere, and which one is refused; 0: none. */
+static size_t mapped; /* bytes, without those of the headers */
+static int headers;
+static bool in_meta;
+static unsigned refuse_header;
+static unsigned refuse_lock;
+static bool refuse_lock_again; /* where it was dropped to forget something */
+
 bool
 __wrap_port_forget(void *addr, size_t bytes)
 {
 	forgotten += bytes;
+	if (refuse_lock_again)
+		refuse_lock = 1;
 	return __real_port_forget(addr, bytes);
+}
+
+void *
+__wrap_port_reserve(size_t bytes, size_t align)
+{
+	mapped += bytes;
+	return __real_port_reserve(bytes, align);
+}
+
+void *
+__wrap_port_map(size_t bytes, size_t align)
+{
+	mapped += in_meta ? 0 : bytes;
+	return __real_port_map(bytes, align);
+}
+
+void
+__wrap_port_unmap(void *addr, size_t bytes)
+{
+	mapped -= bytes;
+	__real_port_unmap(addr, bytes);
+}
+
+void *
+__wrap_meta_take(size_t bytes, enum meta_how how)
+{
+	void *header;
+
+	if (refuse_header != 0 && --refuse_header == 0)
+		return NULL;
+	headers++;
+	in_meta = true;
+	header = __real_meta_take(bytes, how);
+	in_meta = false;
+	return header;
+}
+
+void
+__wrap_meta_give(void *memory, size_t bytes, enum meta_how how)
+{
+	headers--;
+	__real_meta_give(memory, bytes, how);
+}
+
+static int held;
+
+/* As during another thread's fork. */
+bool
+__wrap_lock_take(struct lock *l)
+{
+	bool taken =
+	    (refuse_lock == 0 || --refuse_lock != 0) && __real_lock_take(l);
+
+	held += taken;
+	return taken;
+}
+
+/* One of who did not take it would be another thread's. */
+void
+__wrap_lock_drop(struct lock *l)
+{
+	CHECK(held > 0);
+	held--;
+	__real_lock_drop(l);
 }
 
 uint64_t
@@ -32,8 +124,8 @@ __wrap_port_now_ns(void)
 	return now;
 }
 
-static void
-take(struct supply_run *run, size_t count)
+static bool
+try_take(struct supply_run *run, size_t count)
 {
 	bool ok;
 
@@ -42,7 +134,13 @@ take(struct supply_run *run, size_t count)
 	ok = supply_take(run, count, GRANULE, SUPPLY_NORMAL, META_NORMAL);
 	supply_trust(false);
 	gate_leave();
-	REQUIRE(ok);
+	return ok;
+}
+
+static void
+take(struct supply_run *run, size_t count)
+{
+	REQUIRE(try_take(run, count));
 }
 
 static void
@@ -182,6 +280,115 @@ TEST(backed_memory_that_comes_late_is_too)
 	CHECK_EQ(run.dirty, GRANULE);
 	give(other.base, 1, 0);
 	give(run.base, 1, 0);
+}
+
+/* ---- refused ---- */
+
+/* Of a new region neither the addresses nor the first header are lost. */
+TEST(a_region_without_headers_leaves_nothing)
+{
+	struct supply_run run;
+
+	for (unsigned header = 1; header <= 2; header++) {
+		refuse_header = header;
+		CHECK(!try_take(&run, 1));
+		CHECK_EQ(refuse_header, 0);
+		CHECK_EQ(headers, 0);
+		CHECK_EQ(mapped, 0);
+		CHECK_EQ(supply_mapped_bytes(), 0);
+	}
+	take(&run, 1);
+	CHECK_EQ(headers, 2);
+	CHECK_EQ(mapped, supply_mapped_bytes());
+	give(run.base, 1, 0);
+}
+
+/* It lies in no region, and goes back at once or by who comes next. */
+TEST(a_run_without_the_lock_is_a_mapping)
+{
+	struct supply_run run;
+	struct supply_run other;
+	size_t was;
+
+	take(&run, 1);
+	was = mapped;
+	for (int late = 0; late < 2; late++) {
+		refuse_lock = 1;
+		take(&other, 3);
+		CHECK_EQ(other.dirty, 0);
+		CHECK_EQ(mapped, was + 3 * GRANULE);
+		CHECK_EQ(supply_mapped_bytes(), was);
+		refuse_lock = late != 0 ? 1 : 0;
+		give(other.base, 3, 0);
+		/* The next one with the lock takes in what came late. */
+		CHECK_EQ(mapped, late != 0 ? was + 3 * GRANULE : was);
+	}
+	give(run.base, 1, 0);
+	CHECK_EQ(mapped, was);
+}
+
+TEST(trim_without_the_lock_does_nothing)
+{
+	struct supply_run run;
+
+	take(&run, 8);
+	give(run.base, 8, 0);
+	refuse_lock = 1;
+	trim();
+	CHECK_EQ(forgotten, 0);
+	CHECK_EQ(supply_dirty_bytes(), 8 * GRANULE);
+	trim();
+	CHECK_EQ(forgotten, 8 * GRANULE);
+	CHECK_EQ(supply_dirty_bytes(), 0);
+}
+
+TEST(a_run_without_the_lock_does_not_grow)
+{
+	struct supply_run run;
+
+	take(&run, 1);
+	REQUIRE(gate_enter());
+	refuse_lock = 1;
+	CHECK(!supply_extend(run.base, 1, 1));
+	CHECK(supply_extend(run.base, 1, 1));
+	gate_leave();
+	give(run.base, 2, 0);
+	CHECK_EQ(supply_dirty_bytes(), 2 * GRANULE);
+}
+
+/*
+ * Who cannot have the lock back when something is forgotten leaves that for the
+ * next one, who finds a word of his in it: it is not clean.
+ */
+TEST(what_is_forgotten_without_the_lock_comes_back)
+{
+	struct supply_run run;
+	void *base;
+	size_t was;
+
+	take(&run, 8);
+	base = run.base;
+	give(base, 8, 8 * GRANULE);
+	refuse_lock_again = true;
+	trim();
+	refuse_lock_again = false;
+	CHECK_EQ(refuse_lock, 0);
+	CHECK_EQ(supply_dirty_bytes(), 0);
+	take(&run, 8);
+	CHECK(run.base == base);
+	CHECK_EQ(run.dirty, 8 * GRANULE);
+	CHECK_EQ(run.backed, 0);
+	give(base, 8, 0);
+	/* The same at every give, and with much. */
+	refuse_lock_again = true;
+	(void)swing();
+	refuse_lock_again = false;
+	refuse_lock = 0;
+	was = supply_mapped_bytes();
+	/* What is used is counted right: so much is still too much. */
+	CHECK(swing() >= SWING - FLOOR);
+	CHECK(supply_dirty_bytes() <= FLOOR);
+	CHECK_EQ(supply_mapped_bytes(), was);
 }
 
 TEST_MAIN
