@@ -401,6 +401,27 @@ TEST(a_slab_that_cannot_be_backed_leaves_nothing)
 	CHECK(pagemap_find(refused) != NULL);
 }
 
+/* All of it was given back with what is known of it. */
+TEST(a_slab_of_backed_memory_is_not_backed_again)
+{
+	uma_zone_t zone = make(on_init, on_fini);
+	void *item;
+
+	REQUIRE(keg_prealloc(&zone->keg, M_NOWAIT));
+	REQUIRE(uma_zdestroy(zone, M_NOWAIT) == 0);
+	zone = make(on_init, on_fini);
+	no_populate = true;
+	CHECK(keg_prealloc(&zone->keg, M_NOWAIT));
+	CHECK(refused == NULL);
+	item = uma_zalloc(zone, M_NOWAIT);
+	REQUIRE(item != NULL);
+	CHECK(refused == NULL);
+	no_populate = false;
+	uma_zfree(zone, item);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+	CHECK_EQ(inits, finis);
+}
+
 /*
  * Who was refused by the gate has claimed an item, and finds the gate open when
  * it brings it back: its slab is linked nowhere yet.
