@@ -95,10 +95,9 @@ next_commit(const struct section **found)
 			*found = &sections[i];
 	if (*found != NULL)
 		cell.record = trace_register((*found)->record_register);
-	if (where != 0)
-		cell_await(DONE, 0);
 	if (where == 0)
 		return NOT_THERE;
+	cell_await(DONE, 0);
 	return *found != NULL ? GOOD : BY_CHANCE;
 }
 
