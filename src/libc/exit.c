@@ -23,6 +23,8 @@
  *      are lost.  Nor one made by a bare system call, which runs no handler:
  *      it may even share our memory (CLONE_VM), where its record would be
  *      taken for ours.
+ *      Nor a child made behind our destructors: by then the C library has
+ *      forgotten our fork handler.
  *   4. Nothing here allocates, uses stdio, or waits, as _exit() may be called
  *      from a signal handler.
  */

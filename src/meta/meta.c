@@ -105,8 +105,8 @@ cut(size_t bytes, size_t align)
 		if (!grow())
 			return NULL;
 		at = (char *)round_up((uintptr_t)meta.at, align);
-		if ((size_t)(meta.end - at) < bytes)
-			return NULL;
+		/* Larger ones come here only while nothing grows: boot. */
+		UMA_ASSERT((size_t)(meta.end - at) >= bytes);
 	}
 	meta.at = at + bytes;
 	return at;

@@ -58,8 +58,7 @@ percpu_count(uintptr_t records, enum percpu_way way, uint64_t step)
 
 	if (percpu_mode == PERCPU_RSEQ)
 		return percpu_hit(records, way, step);
-	if (percpu_mode == PERCPU_OFF)
-		return false;
+	UMA_ASSERT(percpu_mode == PERCPU_GENERIC);
 	word = &my_record(records)->word[way];
 	/* relaxed: the numbers stand for themselves. */
 	was = atomic_load_explicit(word, memory_order_relaxed);
@@ -116,14 +115,13 @@ claim_generic(uintptr_t records, enum percpu_way way, uint64_t *word)
 uint32_t
 percpu_fold(uintptr_t records, enum percpu_way way, uint64_t step)
 {
-	struct counters *c = NULL;
+	struct counters *c;
 	uint64_t word = 0;
 	uint32_t folds;
 
-	if (percpu_mode == PERCPU_RSEQ)
-		c = claim_rseq(records, way, &word);
-	else if (percpu_mode == PERCPU_GENERIC)
-		c = claim_generic(records, way, &word);
+	UMA_ASSERT(percpu_mode != PERCPU_OFF);
+	c = percpu_mode == PERCPU_RSEQ ? claim_rseq(records, way, &word)
+				       : claim_generic(records, way, &word);
 	if (c == NULL)
 		return 0;
 	/* release, pairs with the fence in read_once(): claimed comes first. */

@@ -220,6 +220,8 @@ void percpu_read(struct cache *c, struct percpu_reading *out);
  *   2. totals + word = all that was ever counted here.  A reader takes them
  *      when `folds` and the state of the word say that no fold was between.
  *   3. Who can neither add nor fold is told, and counts elsewhere.
+ *   4. Nobody counts before percpu_open(): until then there is no heap, and
+ *      without it no counter.
  */
 #define PERCPU_UNITS_MAX (UINT64_C(1) << 44)
 #define PERCPU_FOLD      UMA_FOLD_EVENTS

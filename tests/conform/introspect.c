@@ -79,22 +79,36 @@ TEST(large_blocks_are_counted_apart)
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
 /* Zones of a program that shares the library are none of malloc's. */
+static void *(*create)(
+    const char *, int, void *, void *, void *, void *, int, uint16_t);
+static void *(*alloc)(void *, void *, int);
+static void (*give)(void *, void *, void *);
+
+enum { ITEM = 1111 };
+
+static void *
+make_zone(void)
+{
+	void *zone;
+
+	find_symbol("uma_zcreate", &create);
+	find_symbol("uma_zalloc_arg", &alloc);
+	find_symbol("uma_zfree_arg", &give);
+	REQUIRE(create != NULL && alloc != NULL && give != NULL);
+	zone = create("not malloc", ITEM, NULL, NULL, NULL, NULL, 7, 0);
+	REQUIRE(zone != NULL);
+	return zone;
+}
+
 TEST(zones_of_the_program_do_not_count)
 {
 	struct mallinfo2 before = mallinfo2();
 	struct mallinfo2 after;
-	void *(*create)(const char *, int, void *, void *, void *, void *, int,
-	    uint16_t) = NULL;
-	void *(*alloc)(void *, void *, int) = NULL;
 	void *zone;
 
 	if (!on_uma())
 		SKIP("for this library only");
-	find_symbol("uma_zcreate", &create);
-	find_symbol("uma_zalloc_arg", &alloc);
-	REQUIRE(create != NULL && alloc != NULL);
-	zone = create("not malloc", 1000, NULL, NULL, NULL, NULL, 7, 0);
-	REQUIRE(zone != NULL);
+	zone = make_zone();
 	for (int i = 0; i < 10000; i++)
 		REQUIRE(alloc(zone, NULL, M_WAITOK) != NULL);
 	after = mallinfo2();
@@ -186,6 +200,37 @@ TEST(malloc_info_writes_glibc_s_document)
 	    sscanf(system, "<system type=\"current\" size=\"%zu\"/>", &size),
 	    1);
 	CHECK(size > 0);
+	free(text);
+}
+
+/* Each size ends where the next one begins, and each zone is malloc's. */
+TEST(malloc_info_shows_no_zones_of_the_program)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	size_t below = 0;
+	FILE *out;
+	void *zone;
+
+	if (!on_uma())
+		SKIP("for this library only");
+	zone = make_zone();
+	give(zone, alloc(zone, NULL, M_WAITOK), NULL);
+	take_blocks();
+	free_blocks();
+	out = open_memstream(&text, &bytes);
+	REQUIRE(out != NULL && malloc_info(0, out) == 0 && fclose(out) == 0);
+	for (char *at = strstr(text, "<size "); at != NULL;
+	     at = strstr(at + 1, "<size ")) {
+		size_t from = 0;
+		size_t to = 0;
+
+		CHECK_EQ(
+		    sscanf(at, "<size from=\"%zu\" to=\"%zu\"", &from, &to), 2);
+		CHECK(from > below && from <= to && to != ITEM);
+		below = to;
+	}
+	CHECK(below >= BYTES);
 	free(text);
 }
 

@@ -135,6 +135,82 @@ leave_without_the_file(void)
 	_exit(0);
 }
 
+/* ---- after the record was left ---- */
+
+static void (*last_of_all)(void);
+
+static void
+leave_at_last(int status, void *arg)
+{
+	(void)status;
+	(void)arg;
+	last_of_all();
+}
+
+/*
+ * What is registered while destructors run comes behind them all, the
+ * library's too.  Not by atexit(): that belongs to this program, and would
+ * come at the end of its own destructors.
+ */
+__attribute__((destructor)) static void
+come_after_the_record(void)
+{
+	if (last_of_all != NULL && on_exit(leave_at_last, NULL) != 0)
+		_exit(9);
+}
+
+static void
+leave_after_the_record(void (*how)(void))
+{
+	use();
+	last_of_all = how;
+	exit(9);
+}
+
+static void
+leave_once_more(void)
+{
+	leave_after_the_record(leave_now);
+}
+
+/* The C library has forgotten all handlers of who is at an end. */
+static void
+leave_with_late_child(void)
+{
+	leave_after_the_record(leave_with_busy_child);
+}
+
+/* ---- as the record is written ---- */
+
+static void
+fork_in_write(int signo)
+{
+	pid_t child = fork();
+
+	(void)signo;
+	if (child == 0) {
+		if (setrlimit(RLIMIT_FSIZE, &all) != 0)
+			_exit(9);
+		use();
+		_exit(CHILD);
+	}
+	if (status_of(child) != CHILD)
+		_exit(9);
+}
+
+/* The file may not grow, so the record is lost: but not the child's. */
+static void
+leave_with_child_made_in_write(void)
+{
+	struct sigaction action = { .sa_handler = fork_in_write };
+
+	use();
+	if (sigaction(SIGXFSZ, &action, NULL) != 0 ||
+	    setrlimit(RLIMIT_FSIZE, &none) != 0)
+		_exit(9);
+	_exit(0);
+}
+
 static const struct way {
 	const char *name;
 	void (*leave)(void);
@@ -149,6 +225,10 @@ static const struct way {
 	{ "with a child that runs no handlers", leave_with_child_of_no_handlers,
 	    1 },
 	{ "without the file", leave_without_the_file, -1 },
+	{ "_exit after the record", leave_once_more, 1 },
+	{ "with a child made after the record", leave_with_late_child, 1 },
+	{ "with a child made as it is written", leave_with_child_made_in_write,
+	    1 },
 };
 
 __attribute__((constructor)) static void

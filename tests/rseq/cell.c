@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #define CELL_SECONDS 60
-#define CHANCES      50 /* reschedules by chance in a row */
 #define OWNED        (UINT64_C(1) << 63)
 
 const char *const scenario_names[SCENARIOS] = {
@@ -273,10 +272,26 @@ act(void)
 
 /* ---- one cell ---- */
 
-/* To the stop.  False: the call did not come by. */
-static bool
+enum result
+cell_run_to(const struct section *s, uintptr_t stop)
+{
+	uintptr_t where;
+
+	trace_plant(stop);
+	trace_plant(s->abort);
+	where = trace_run(0);
+	trace_clear();
+	if (where == 0 || where == stop)
+		return where == 0 ? NOT_THERE : GOOD;
+	cell_await(DONE, 0);
+	return BY_CHANCE;
+}
+
+/* To the stop; otherwise the call has returned. */
+static enum result
 go_there(void)
 {
+	enum result first = GOOD;
 	uint64_t word;
 
 	sh->scenario = cell.scenario;
@@ -289,16 +304,11 @@ go_there(void)
 		word |= OWNED;
 		trace_write(cell.record, &word, sizeof word);
 	}
-	if (cell.first != NULL) {
-		trace_plant(cell.first->end);
-		if (trace_run(0) != cell.first->end) {
-			if (!HOSTILE)
-				trace_die("no first section");
-			return false;
-		}
-	}
-	trace_plant(at());
-	return trace_run(0) == at();
+	if (cell.first != NULL)
+		first = cell_run_to(cell.first, cell.first->end);
+	if (first == NOT_THERE && !HOSTILE)
+		trace_die("no first section");
+	return first == GOOD ? cell_run_to(its(), at()) : first;
 }
 
 /*
@@ -394,14 +404,14 @@ run_once(void)
 {
 	struct state before, after;
 	enum outcome outcome;
+	enum result way;
 	unsigned index;
 	bool good = true;
 
 	cell.done = false;
-	if (!go_there()) {
-		trace_clear();
-		return settle() ? NOT_THERE : BAD;
-	}
+	way = go_there();
+	if (way != GOOD)
+		return settle() ? way : BAD;
 	if (cell.stop == its()->stops - 2 &&
 	    trace_register(its()->record_register) != cell.record)
 		good = cell_complain("not the record that it was");
@@ -434,10 +444,10 @@ run_undisturbed(void)
 {
 	enum result result = BY_CHANCE;
 
-	for (int i = 0; i < CHANCES && result == BY_CHANCE; i++)
+	for (int i = 0; i < CELL_CHANCES && result == BY_CHANCE; i++)
 		result = run_once();
 	if (result == BY_CHANCE)
-		cell_complain("aborted outside");
+		cell_complain("aborted by chance, time and again");
 	return result;
 }
 

@@ -37,8 +37,19 @@ extern struct cell cell;
  */
 enum { CELL_TRIES = HOSTILE ? 50 : 1 };
 
-/* BY_CHANCE: aborted outside a section, again and again. */
+/* So many reschedules by chance in a row are none. */
+enum { CELL_CHANCES = 50 };
+
+/* BY_CHANCE: aborted by another reschedule than that of the stop. */
 enum result { GOOD, BAD, BY_CHANCE, NOT_THERE };
+
+/*
+ * Run on to an instruction of a section, or past it.  GOOD: the worker stands
+ * there.  Otherwise the call has returned: BY_CHANCE after this section was
+ * aborted on the way, and the call went on as after a miss; NOT_THERE when it
+ * did not come by.
+ */
+enum result cell_run_to(const struct section *section, uintptr_t stop);
 
 /* The worker stands in phase SETTLED before and after. */
 enum result cell_run(void);

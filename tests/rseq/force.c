@@ -71,66 +71,90 @@ run_action(int rounds)
 	report(good, all);
 }
 
-/* Run on to the next commit, wherever it is.  NULL: the call has returned. */
-static const struct section *
-next_commit(void)
+/*
+ * Run on to the next commit, wherever it is.  NOT_THERE: the call has returned.
+ * A section that is aborted before would have been the one: what follows is
+ * what the call does after a miss.
+ */
+static enum result
+next_commit(const struct section **found)
 {
-	const struct section *found = NULL;
 	uintptr_t where;
 
-	for (int i = 0; i < section_count; i++)
-		if (sections[i].commits)
-			trace_plant(sections[i].stop[sections[i].stops - 2]);
+	*found = NULL;
+	for (int i = 0; i < section_count; i++) {
+		if (!sections[i].commits)
+			continue;
+		trace_plant(sections[i].stop[sections[i].stops - 2]);
+		trace_plant(sections[i].abort);
+	}
 	where = trace_run(0);
 	trace_clear();
 	for (int i = 0; i < section_count; i++)
 		if (sections[i].stop[sections[i].stops - 2] == where)
-			found = &sections[i];
-	if (found != NULL) {
-		cell.record = trace_register(found->record_register);
-		cell_await(DONE, 0);
-	}
+			*found = &sections[i];
+	if (*found != NULL)
+		cell.record = trace_register((*found)->record_register);
+	if (where == 0)
+		return NOT_THERE;
+	cell_await(DONE, 0);
+	return *found != NULL ? GOOD : BY_CHANCE;
+}
+
+/* One call: its first commit, or that behind a section that it commits in. */
+static enum result
+commit_behind(const struct section *first, const struct section **found)
+{
+	enum result result = GOOD;
+
+	cell_await(READY, 0);
+	if (first != NULL)
+		result = cell_run_to(first, first->end);
+	if (result == GOOD)
+		result = next_commit(found);
 	cell_await(SETTLED, 0);
-	return found;
+	return result;
 }
 
 /*
  * Find where the call commits, and in which record.  To see its second commit
- * the first must not be stopped in: it would be aborted.  False: it did not
+ * the first must not be stopped in: it would be aborted.  NOT_THERE: it did not
  * commit as it should.
  */
-static bool
+static enum result
 find_commit(void)
 {
+	enum result result;
+
 	cell.first = NULL;
-	cell_await(READY, 0);
-	cell.section = next_commit();
-	if (cell.section == NULL)
-		return false;
-	if (!cell_is_second())
-		return cell_is_about(cell.section);
-	cell.first = cell.section;
-	sh->tried++;
-	cell_await(READY, 0);
-	trace_plant(cell.first->end);
-	if (trace_run(0) != cell.first->end) {
-		trace_clear();
-		cell_await(SETTLED, 0);
-		return false;
+	result = commit_behind(NULL, &cell.section);
+	if (result == GOOD && cell_is_second()) {
+		cell.first = cell.section;
+		sh->tried++;
+		result = commit_behind(cell.first, &cell.section);
 	}
-	cell.section = next_commit();
-	return cell.section != NULL && cell_is_about(cell.section);
+	if (result == GOOD && !cell_is_about(cell.section))
+		result = NOT_THERE;
+	return result;
 }
 
 static void
 discover(void)
 {
-	bool found = false;
+	enum result result = NOT_THERE;
+	int chances = 0;
 
 	sh->scenario = cell.scenario;
-	for (sh->tried = 0; sh->tried < CELL_TRIES && !found; sh->tried++)
-		found = find_commit();
-	if (!found)
+	for (int tried = 0;
+	     result != GOOD && tried < CELL_TRIES && chances < CELL_CHANCES;) {
+		sh->tried = tried;
+		result = find_commit();
+		if (result == BY_CHANCE)
+			chances++;
+		else
+			tried = sh->tried + 1;
+	}
+	if (result != GOOD)
 		trace_die("%s: commits nowhere", scenario_names[cell.scenario]);
 }
 

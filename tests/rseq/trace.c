@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PLANTED_MAX 64
+#define PLANTED_MAX 128
 #define INT3        0xcc
 
 pid_t traced;

@@ -31,8 +31,14 @@ void *__real_port_map(size_t bytes, size_t align);
 void *__wrap_port_map(size_t bytes, size_t align);
 bool __real_port_populate(void *addr, size_t bytes);
 bool __wrap_port_populate(void *addr, size_t bytes);
+bool __real_pagemap_set(const void *address, size_t bytes, void *header,
+    uint64_t hit, enum meta_how how);
+bool __wrap_pagemap_set(const void *address, size_t bytes, void *header,
+    uint64_t hit, enum meta_how how);
 
 static bool no_map;
+static bool no_leaf;
+static const void *unmapped; /* what the page map had no room for */
 static bool no_populate;
 static bool is_refused; /* the test is inside the gate, and leaves it */
 static void *refused;   /* what was not populated */
@@ -52,6 +58,16 @@ __wrap_port_populate(void *addr, size_t bytes)
 	if (is_refused)
 		gate_leave();
 	is_refused = false;
+	return false;
+}
+
+bool
+__wrap_pagemap_set(const void *address, size_t bytes, void *header,
+    uint64_t hit, enum meta_how how)
+{
+	if (!no_leaf)
+		return __real_pagemap_set(address, bytes, header, hit, how);
+	unmapped = address;
 	return false;
 }
 
@@ -385,6 +401,27 @@ TEST(a_slab_that_cannot_be_backed_leaves_nothing)
 	CHECK(pagemap_find(refused) != NULL);
 }
 
+/* All of it was given back with what is known of it. */
+TEST(a_slab_of_backed_memory_is_not_backed_again)
+{
+	uma_zone_t zone = make(on_init, on_fini);
+	void *item;
+
+	REQUIRE(keg_prealloc(&zone->keg, M_NOWAIT));
+	REQUIRE(uma_zdestroy(zone, M_NOWAIT) == 0);
+	zone = make(on_init, on_fini);
+	no_populate = true;
+	CHECK(keg_prealloc(&zone->keg, M_NOWAIT));
+	CHECK(refused == NULL);
+	item = uma_zalloc(zone, M_NOWAIT);
+	REQUIRE(item != NULL);
+	CHECK(refused == NULL);
+	no_populate = false;
+	uma_zfree(zone, item);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+	CHECK_EQ(inits, finis);
+}
+
 /*
  * Who was refused by the gate has claimed an item, and finds the gate open when
  * it brings it back: its slab is linked nowhere yet.
@@ -441,6 +478,55 @@ TEST(a_large_block_that_is_free_is_nobodys)
 	CHECK(pagemap_find(block) != NULL);
 	uma_heap_free(block, "free");
 	CHECK(pagemap_find(block) == NULL);
+}
+
+static struct heap_reading
+read_heap(void)
+{
+	struct heap_reading now;
+
+	heap_read(&now);
+	return now;
+}
+
+/* Neither its memory nor its header is lost, nor is it counted. */
+static void
+refuse_large(size_t bytes)
+{
+	struct heap_reading before = read_heap();
+	struct heap_reading after;
+	size_t meta = meta_bytes();
+	size_t mapped = supply_mapped_bytes();
+	size_t room;
+
+	no_leaf = true;
+	for (int i = 0; i < 10000; i++)
+		CHECK(heap_large_alloc(bytes, 1, HEAP_ZERO, &room) == NULL);
+	no_leaf = false;
+	after = read_heap();
+	CHECK(pagemap_find(unmapped) == NULL);
+	CHECK_EQ(after.large_allocs, before.large_allocs);
+	CHECK_EQ(after.large_bytes, before.large_bytes);
+	CHECK_EQ(meta_bytes(), meta);
+	CHECK_EQ(supply_mapped_bytes(), mapped);
+}
+
+TEST(a_large_block_without_room_in_the_page_map_leaves_nothing)
+{
+	enum { RUN = 1 << 20, MAPPING = 40 << 20 };
+	void *block = uma_heap_alloc(RUN, HEAP_RAW);
+
+	REQUIRE(block != NULL);
+	supply_trust(true);
+	refuse_large(RUN);
+	/* The lowest memory that is free: the same again. */
+	uma_heap_free(block, "free");
+	block = uma_heap_alloc(RUN, HEAP_RAW);
+	CHECK(uma_heap_alloc(RUN, HEAP_RAW) == unmapped);
+	refuse_large(MAPPING);
+	CHECK(!port_mapped(unmapped, port_page_bytes()));
+	supply_trust(false);
+	uma_heap_free(block, "free");
 }
 
 TEST(a_block_that_fits_stays_without_memory)

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 
 #include "filter.h"
 #include "port/port.h"
@@ -185,6 +186,46 @@ TEST(write_writes_all)
 	close(ends[1]);
 	pthread_join(reader, &total);
 	CHECK_EQ((size_t)total, sizeof text);
+}
+
+static int full; /* the reading end of a pipe that is full */
+static int interrupted;
+
+/* Room comes with the second signal; the first only interrupts. */
+static void
+make_room(int signo)
+{
+	char got[4096];
+
+	(void)signo;
+	if (++interrupted == 2 && read(full, got, sizeof got) < 0)
+		_exit(1);
+}
+
+TEST(write_goes_on_after_a_handler)
+{
+	const struct sigaction on_time = { .sa_handler = make_room };
+	const struct itimerval often = { { 0, 50000 }, { 0, 50000 } };
+	const struct itimerval never = { 0 };
+	static char block[65536];
+	ssize_t n;
+	int ends[2];
+
+	REQUIRE(pipe2(ends, O_NONBLOCK) == 0);
+	while (write(ends[1], block, sizeof block) > 0)
+		continue;
+	REQUIRE(fcntl(ends[1], F_SETFL, 0) == 0);
+	full = ends[0];
+	REQUIRE(sigaction(SIGALRM, &on_time, NULL) == 0);
+	REQUIRE(setitimer(ITIMER_REAL, &often, NULL) == 0);
+	errno = 77;
+	port_write(ends[1], "hello\n", 6);
+	CHECK_EQ(errno, 77);
+	REQUIRE(setitimer(ITIMER_REAL, &never, NULL) == 0);
+	CHECK(interrupted >= 2);
+	/* It is the last of what is in the pipe. */
+	n = read(ends[0], block, sizeof block);
+	CHECK(n > 6 && memcmp(block + n - 6, "hello\n", 6) == 0);
 }
 
 TEST(write_to_nothing_returns)

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the supply keeps of free memory, and for how long. */
+/*
+ * What the supply keeps of free memory, and for how long; and what is left when
+ * a lock or memory for a header is refused it.
+ */
 #include "harness.h"
 
 #include "lock/lock.h"
+#include "meta/meta.h"
 #include "port/port.h"
 #include "supply/supply.h"
 
@@ -10,54 +14,109 @@
 #define COUNT  2048u /* granules of a swing, four times the floor */
 #define SWING  ((size_t)COUNT * GRANULE)
 #define HOLES  256u
-#define HUGE   ((size_t)2 << 20)
-#define PAGES  (HUGE / GRANULE)
 #define PERIOD UINT64_C(600000000) /* a little more than one */
 
 bool __real_port_forget(void *addr, size_t bytes);
 bool __wrap_port_forget(void *addr, size_t bytes);
-bool __real_port_populate(void *addr, size_t bytes);
-bool __wrap_port_populate(void *addr, size_t bytes);
-void __wrap_port_huge(void *addr, size_t bytes, bool wanted);
 uint64_t __wrap_port_tick_ns(void);
+void *__real_port_reserve(size_t bytes, size_t align);
+void *__wrap_port_reserve(size_t bytes, size_t align);
+void *__real_port_map(size_t bytes, size_t align);
+void *__wrap_port_map(size_t bytes, size_t align);
+void __real_port_unmap(void *addr, size_t bytes);
+void __wrap_port_unmap(void *addr, size_t bytes);
+void *__real_meta_take(size_t bytes, enum meta_how how);
+void *__wrap_meta_take(size_t bytes, enum meta_how how);
+void __real_meta_give(void *memory, size_t bytes, enum meta_how how);
+void __wrap_meta_give(void *memory, size_t bytes, enum meta_how how);
+bool __real_lock_take(struct lock *l);
+bool __wrap_lock_take(struct lock *l);
+void __real_lock_drop(struct lock *l);
+void __wrap_lock_drop(struct lock *l);
 
 static size_t forgotten; /* bytes */
 static uint64_t now = PERIOD;
 static struct supply_run runs[COUNT];
 
+/* What the supply has from elsewhere, and which one is refused; 0: none. */
+static size_t mapped; /* bytes, without those of the headers */
+static int headers;
+static bool in_meta;
+static unsigned refuse_header;
+static unsigned refuse_lock;
+static bool refuse_lock_again; /* where it was dropped to forget something */
+
 bool
 __wrap_port_forget(void *addr, size_t bytes)
 {
 	forgotten += bytes;
+	if (refuse_lock_again)
+		refuse_lock = 1;
 	return __real_port_forget(addr, bytes);
 }
 
-/* The last wish, and what was populated under it. */
-static struct {
-	char *at;
-	bool wanted;
-	size_t populated;
-	unsigned count;
-	bool refused;
-} huge;
-
-bool
-__wrap_port_populate(void *addr, size_t bytes)
+void *
+__wrap_port_reserve(size_t bytes, size_t align)
 {
-	if (!huge.wanted)
-		return __real_port_populate(addr, bytes);
-	CHECK(addr == huge.at);
-	huge.populated = bytes;
-	huge.count++;
-	return !huge.refused && __real_port_populate(addr, bytes);
+	mapped += bytes;
+	return __real_port_reserve(bytes, align);
+}
+
+void *
+__wrap_port_map(size_t bytes, size_t align)
+{
+	mapped += in_meta ? 0 : bytes;
+	return __real_port_map(bytes, align);
 }
 
 void
-__wrap_port_huge(void *addr, size_t bytes, bool wanted)
+__wrap_port_unmap(void *addr, size_t bytes)
 {
-	CHECK(bytes % HUGE == 0);
-	huge.at = addr;
-	huge.wanted = wanted;
+	mapped -= bytes;
+	__real_port_unmap(addr, bytes);
+}
+
+void *
+__wrap_meta_take(size_t bytes, enum meta_how how)
+{
+	void *header;
+
+	if (refuse_header != 0 && --refuse_header == 0)
+		return NULL;
+	headers++;
+	in_meta = true;
+	header = __real_meta_take(bytes, how);
+	in_meta = false;
+	return header;
+}
+
+void
+__wrap_meta_give(void *memory, size_t bytes, enum meta_how how)
+{
+	headers--;
+	__real_meta_give(memory, bytes, how);
+}
+
+static int held;
+
+/* As during another thread's fork. */
+bool
+__wrap_lock_take(struct lock *l)
+{
+	bool taken =
+	    (refuse_lock == 0 || --refuse_lock != 0) && __real_lock_take(l);
+
+	held += taken;
+	return taken;
+}
+
+/* One of who did not take it would be another thread's. */
+void
+__wrap_lock_drop(struct lock *l)
+{
+	CHECK(held > 0);
+	held--;
+	__real_lock_drop(l);
 }
 
 uint64_t
@@ -66,20 +125,23 @@ __wrap_port_tick_ns(void)
 	return now;
 }
 
-static size_t filled; /* what the taker says */
-
-static void
-take(struct supply_run *run, size_t count)
+static bool
+try_take(struct supply_run *run, size_t count)
 {
 	bool ok;
 
 	REQUIRE(gate_enter());
 	supply_trust(true);
-	ok = supply_take(
-	    run, count, GRANULE, filled, SUPPLY_NORMAL, META_NORMAL);
+	ok = supply_take(run, count, GRANULE, 0, SUPPLY_NORMAL, META_NORMAL);
 	supply_trust(false);
 	gate_leave();
-	REQUIRE(ok);
+	return ok;
+}
+
+static void
+take(struct supply_run *run, size_t count)
+{
+	REQUIRE(try_take(run, count));
 }
 
 static void
@@ -269,118 +331,113 @@ TEST(backed_memory_that_comes_late_is_too)
 	give(run.base, 1, 0);
 }
 
-/* Take one by one until a new 2 MiB begins, and that one. */
-static struct supply_run
-take_first(void)
+/* ---- refused ---- */
+
+/* Of a new region neither the addresses nor the first header are lost. */
+TEST(a_region_without_headers_leaves_nothing)
 {
 	struct supply_run run;
 
-	filled = 1;
-	do
-		take(&run, 1);
-	while ((uintptr_t)run.base % HUGE != 0);
-	return run;
+	for (unsigned header = 1; header <= 2; header++) {
+		refuse_header = header;
+		CHECK(!try_take(&run, 1));
+		CHECK_EQ(refuse_header, 0);
+		CHECK_EQ(headers, 0);
+		CHECK_EQ(mapped, 0);
+		CHECK_EQ(supply_mapped_bytes(), 0);
+	}
+	take(&run, 1);
+	CHECK_EQ(headers, 2);
+	CHECK_EQ(mapped, supply_mapped_bytes());
+	give(run.base, 1, 0);
 }
 
-TEST(a_huge_page_comes_with_the_first_small_run)
+/* It lies in no region, and goes back at once or by who comes next. */
+TEST(a_run_without_the_lock_is_a_mapping)
 {
-	struct supply_run first;
 	struct supply_run run;
-	size_t dirty;
+	struct supply_run other;
+	size_t was;
 
-	supply_thp(SUPPLY_THP_ALWAYS);
-	first = take_first();
-	CHECK_EQ(huge.populated, HUGE);
-	CHECK(!huge.wanted);
-	CHECK(huge.at == first.base);
-	CHECK_EQ(first.dirty, 0);
-	CHECK_EQ(first.backed, GRANULE);
-	/* The rest is counted, so that it is forgotten if nobody takes it. */
-	dirty = supply_dirty_bytes();
-	CHECK_EQ(dirty, HUGE - GRANULE);
-	huge.count = 0;
-	for (size_t i = 1; i < PAGES; i++) {
-		take(&run, 1);
-		CHECK(run.base == (char *)first.base + i * GRANULE);
-		CHECK_EQ(run.backed, GRANULE);
+	take(&run, 1);
+	was = mapped;
+	for (int late = 0; late < 2; late++) {
+		refuse_lock = 1;
+		take(&other, 3);
+		CHECK_EQ(other.dirty, 0);
+		CHECK_EQ(mapped, was + 3 * GRANULE);
+		CHECK_EQ(supply_mapped_bytes(), was);
+		refuse_lock = late != 0 ? 1 : 0;
+		give(other.base, 3, 0);
+		/* The next one with the lock takes in what came late. */
+		CHECK_EQ(mapped, late != 0 ? was + 3 * GRANULE : was);
 	}
-	CHECK_EQ(huge.count, 0);
-	CHECK_EQ(supply_dirty_bytes(), 0);
+	give(run.base, 1, 0);
+	CHECK_EQ(mapped, was);
+}
+
+TEST(trim_without_the_lock_does_nothing)
+{
+	struct supply_run run;
+
+	take(&run, 8);
+	give(run.base, 8, 0);
+	refuse_lock = 1;
+	trim();
 	CHECK_EQ(forgotten, 0);
-	(void)take_first();
-	CHECK_EQ(huge.count, 1);
+	CHECK_EQ(supply_dirty_bytes(), 8 * GRANULE);
 	trim();
-	CHECK_EQ(forgotten, HUGE - GRANULE);
-}
-
-/* Take until a huge page comes, and no more than this; returns how many. */
-static size_t
-take_until_huge(size_t most, size_t part)
-{
-	struct supply_run run;
-	size_t used = 0;
-
-	huge.count = 0;
-	while (huge.count == 0 && used < most) {
-		filled = ++used / part;
-		take(&run, 1);
-	}
-	return used;
-}
-
-TEST(none_comes_to_a_small_heap)
-{
-	size_t used = take_until_huge(4096, 1);
-
-	/* The library's own runs count for a little. */
-	CHECK(used <= 1024 + PAGES);
-	CHECK(used > 1024 - 2 * PAGES);
-	supply_thp(SUPPLY_THP_NEVER);
-	CHECK_EQ(take_until_huge(256, 1), 256);
-	CHECK_EQ(huge.count, 0);
-}
-
-TEST(none_comes_to_who_has_little_of_a_large_heap)
-{
-	CHECK_EQ(take_until_huge(2048, 3), 2048);
-	CHECK_EQ(huge.count, 0);
-}
-
-TEST(none_comes_to_what_may_stay_untouched)
-{
-	struct supply_run run;
-
-	supply_thp(SUPPLY_THP_ALWAYS);
-	(void)take_first();
-	take(&run, PAGES - 1);
-	huge.count = 0;
-	filled = 0;
-	take(&run, 1);
-	CHECK((uintptr_t)run.base % HUGE == 0);
-	CHECK_EQ(huge.count, 0);
-	CHECK_EQ(run.backed, 0);
-	/* What was used before is not asked for again. */
-	run = take_first();
-	CHECK_EQ(huge.count, 1);
-	give(run.base, 1, GRANULE);
-	trim();
-	take(&run, 1);
-	CHECK_EQ(huge.count, 1);
-}
-
-TEST(a_huge_page_refused_is_no_matter)
-{
-	struct supply_run run;
-
-	supply_thp(SUPPLY_THP_ALWAYS);
-	huge.refused = true;
-	run = take_first();
-	CHECK(huge.count != 0);
-	CHECK(!huge.wanted);
-	CHECK_EQ(run.backed, 0);
+	CHECK_EQ(forgotten, 8 * GRANULE);
 	CHECK_EQ(supply_dirty_bytes(), 0);
+}
+
+TEST(a_run_without_the_lock_does_not_grow)
+{
+	struct supply_run run;
+
 	take(&run, 1);
+	REQUIRE(gate_enter());
+	refuse_lock = 1;
+	CHECK(!supply_extend(run.base, 1, 1));
+	CHECK(supply_extend(run.base, 1, 1));
+	gate_leave();
+	give(run.base, 2, 0);
+	CHECK_EQ(supply_dirty_bytes(), 2 * GRANULE);
+}
+
+/*
+ * Who cannot have the lock back when something is forgotten leaves that for the
+ * next one, who finds a word of his in it: it is not clean.
+ */
+TEST(what_is_forgotten_without_the_lock_comes_back)
+{
+	struct supply_run run;
+	void *base;
+	size_t was;
+
+	take(&run, 8);
+	base = run.base;
+	give(base, 8, 8 * GRANULE);
+	refuse_lock_again = true;
+	trim();
+	refuse_lock_again = false;
+	CHECK_EQ(refuse_lock, 0);
+	CHECK_EQ(supply_dirty_bytes(), 0);
+	take(&run, 8);
+	CHECK(run.base == base);
+	CHECK_EQ(run.dirty, 8 * GRANULE);
 	CHECK_EQ(run.backed, 0);
+	give(base, 8, 0);
+	/* The same at every give, and with much. */
+	refuse_lock_again = true;
+	(void)swing();
+	refuse_lock_again = false;
+	refuse_lock = 0;
+	was = supply_mapped_bytes();
+	/* What is used is counted right: so much is still too much. */
+	CHECK(swing() >= SWING - FLOOR);
+	CHECK(supply_dirty_bytes() <= FLOOR);
+	CHECK_EQ(supply_mapped_bytes(), was);
 }
 
 TEST_MAIN

@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <uma/uma.h>
 
+#include "heap/heap.h"
+#include "lock/lock.h"
 #include "port/port.h"
 #include "supplier.h"
 #include "supply/supply.h"
@@ -45,6 +47,17 @@ __wrap_port_pool_end(const void *pool)
 {
 	(void)pool;
 	pools--;
+}
+
+void *__real_port_map(size_t bytes, size_t align);
+void *__wrap_port_map(size_t bytes, size_t align);
+
+static bool no_map;
+
+void *
+__wrap_port_map(size_t bytes, size_t align)
+{
+	return no_map ? NULL : __real_port_map(bytes, align);
 }
 
 static uma_zone_t
@@ -117,6 +130,40 @@ TEST(a_supplier_and_none_again)
 	uma_zfree(zone, item);
 	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
 	CHECK_EQ(pools, 0);
+}
+
+enum { BLOCK = 30000, LESS = 5000, MORE = 60000, FILL = 0x5a };
+
+static bool
+is_filled(const unsigned char *block, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		if (block[i] != FILL)
+			return false;
+	return true;
+}
+
+/* It always moves; without memory what fits stays, whole. */
+TEST(a_block_that_cannot_move_stays_if_it_fits)
+{
+	unsigned char *block = uma_heap_alloc(BLOCK, HEAP_RAW);
+	unsigned char *moved;
+
+	REQUIRE(watch_on && block != NULL);
+	memset(block, FILL, BLOCK);
+	/* As in a handler inside the gate: nothing that lies free is used. */
+	no_map = true;
+	REQUIRE(gate_enter());
+	CHECK(uma_heap_resize(block, MORE, "realloc") == NULL);
+	CHECK(uma_heap_resize(block, LESS, "realloc") == block);
+	gate_leave();
+	no_map = false;
+	CHECK(is_filled(block, BLOCK));
+	moved = uma_heap_resize(block, LESS, "realloc");
+	REQUIRE(moved != NULL);
+	CHECK(moved != block);
+	CHECK(is_filled(moved, LESS));
+	uma_heap_free(moved, "free");
 }
 
 TEST_MAIN
