@@ -35,8 +35,8 @@ CAUSES = (
     ("kernel/large", "peak-mib", "*",
      "up to 32 MiB of freed memory are kept for reuse"),
     ("fresh/16", "resident", "*",
-     "a slab's header of 1,104 bytes lies in 2,048 of meta: 3 %; the rest is "
-     "the library's own pages"),
+     "a slab's header takes 1,280 bytes, 2 %; the rest is the library's own "
+     "pages"),
     ("fresh/*", "ns", "*",
      "the kernel's page faults and zeroing; huge pages from 64 MiB on only"),
 )

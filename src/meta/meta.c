@@ -5,9 +5,12 @@
 #include "port/port.h"
 #include "watch/watch.h"
 
+/* Powers of two up to FINE, then four to a doubling. */
 #define CLASS_MIN_BITS 5u
+#define FINE_BITS      8u
 #define CLASS_MAX_BITS 12u
-#define CLASSES        (CLASS_MAX_BITS - CLASS_MIN_BITS + 1)
+#define FINE_FIRST     (FINE_BITS - CLASS_MIN_BITS + 1)
+#define CLASSES        (FINE_FIRST + 4 * (CLASS_MAX_BITS - FINE_BITS))
 #define CLASS_MAX      ((size_t)1 << CLASS_MAX_BITS)
 
 /* The arena grows by this much address space, then by twice as much ... */
@@ -33,9 +36,14 @@ static struct {
 static unsigned
 class_of(size_t bytes)
 {
-	unsigned bits = bytes <= 1 ? 0 : highest_bit(bytes - 1) + 1;
+	unsigned bits = bytes <= 1 ? 0 : highest_bit(bytes - 1);
 
-	return bits < CLASS_MIN_BITS ? 0 : bits - CLASS_MIN_BITS;
+	if (bits < CLASS_MIN_BITS)
+		return 0;
+	if (bits < FINE_BITS)
+		return bits + 1 - CLASS_MIN_BITS;
+	return FINE_FIRST + 4 * (bits - FINE_BITS) +
+	       (unsigned)((bytes - 1) >> (bits - 2) & 3);
 }
 
 static void
@@ -47,9 +55,14 @@ clear(void *object, size_t bytes)
 size_t
 meta_room(size_t bytes)
 {
+	unsigned index = class_of(bytes);
+
 	if (bytes > CLASS_MAX)
 		return round_up(bytes, port_page_bytes());
-	return (size_t)1 << (class_of(bytes) + CLASS_MIN_BITS);
+	if (index < FINE_FIRST)
+		return (size_t)1 << (index + CLASS_MIN_BITS);
+	index -= FINE_FIRST;
+	return (size_t)(5 + index % 4) << (FINE_BITS - 2 + index / 4);
 }
 
 static void
@@ -142,7 +155,7 @@ meta_take(size_t bytes, enum meta_how how)
 		return meta_take(bytes, META_EMERGENCY);
 	object = bytes > CLASS_MAX ? NULL : take_listed(index);
 	if (object == NULL)
-		object = cut(room, min_size(room, CLASS_MAX));
+		object = cut(room, min_size(room & -room, CLASS_MAX));
 	lock_drop(&meta.lock);
 	if (object != NULL)
 		clear(object, room);
