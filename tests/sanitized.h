@@ -29,4 +29,18 @@ enum { MEMORY_SANITIZED = 1 };
 enum { MEMORY_SANITIZED = 0 };
 #endif
 
+/*
+ * Under these two a run takes ten times as long and more: who counts runs by
+ * the hundred makes fewer, and says how many.
+ */
+#if defined(__SANITIZE_THREAD__)
+enum { SLOWLY_SANITIZED = 1 };
+#elif !defined(__has_feature)
+enum { SLOWLY_SANITIZED = 0 };
+#elif __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+enum { SLOWLY_SANITIZED = 1 };
+#else
+enum { SLOWLY_SANITIZED = 0 };
+#endif
+
 #endif /* TESTS_SANITIZED_H */

@@ -17,10 +17,13 @@
 #include "heap/heap.h"
 #include "hostile.h"
 #include "model/stamp.h"
+#include "sanitized.h"
 
 enum {
-	/* A life of a hostile library takes longer: one point in so many. */
-	STRIDE = HOSTILE ? 5 : 1,
+	/* A life takes longer there: one point in so many. */
+	STRIDE = HOSTILE            ? 5
+		 : SLOWLY_SANITIZED ? 4
+				    : 1,
 	PAIRS = 500 / STRIDE,
 	REPEATS = 8,
 	SETTLED = 3,
