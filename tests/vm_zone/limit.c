@@ -132,7 +132,7 @@ TEST(found_in_caches_of_other_cpus)
 	int filled = 0;
 	int taken = 0;
 
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+	if (!cpu_pin(1))
 		SKIP("one CPU");
 	zone = zinit("elsewhere", 64, 100, ZONE_INTERRUPT, 0);
 	run_on_cpu(0, fill_a_cache, &filled);
