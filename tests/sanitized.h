@@ -21,14 +21,6 @@ enum { SANITIZED = 1 };
 enum { SANITIZED = 0 };
 #endif
 
-#if !defined(__has_feature)
-enum { MEMORY_SANITIZED = 0 };
-#elif __has_feature(memory_sanitizer)
-enum { MEMORY_SANITIZED = 1 };
-#else
-enum { MEMORY_SANITIZED = 0 };
-#endif
-
 /*
  * Under these two a run takes ten times as long and more: who counts runs by
  * the hundred makes fewer, and says how many.
