@@ -293,6 +293,8 @@ harness_run_apart(const struct harness_test *t, unsigned seconds)
 	if (pid < 0)
 		return 2;
 	if (pid == 0) {
+		/* The parent's, of the test before: alarms are to end this. */
+		signal(SIGALRM, SIG_DFL);
 		setpgid(0, 0);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		exit(harness_run_here(t));
