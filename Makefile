@@ -35,9 +35,12 @@ check-hostile:
 	@scripts/setup
 	@scripts/run-checks --hostile
 
+# Which of asan, tsan and msan; none: all.
+SANITIZERS :=
+
 check-sanitizers:
 	@scripts/setup
-	@scripts/run-checks --sanitizers
+	@scripts/run-checks --sanitizers $(SANITIZERS)
 
 check-programs: build
 	@scripts/setup --programs
@@ -96,7 +99,8 @@ help:
 	@echo "make check               install what is missing, check all"
 	@echo "make tidy                only the checks that read the source"
 	@echo "make check-hostile       all tests where what is rare is common"
-	@echo "make check-sanitizers    all tests that can run under sanitizers"
+	@echo "make check-sanitizers    all tests under sanitizers that can run"
+	@echo "                         there (SANITIZERS=tsan: under that one)"
 	@echo "make check-programs      run real programs on the drop-in malloc"
 	@echo "make check-arm64         test on Linux/arm64 in qemu (PAGES=16k)"
 	@echo "make check-guest         tests on Debian's own kernel in qemu"

@@ -19,8 +19,9 @@
  * test still gets a report.  Output is TAP; exit status 1 means a failure.
  *
  * Arguments: names of tests to run alone; --list; --no-fork for debuggers,
- * where the first failed REQUIRE ends the run.  HARNESS_SECONDS in the
- * environment replaces every limit, for slow machines.
+ * where the first failed REQUIRE ends the run.  In the environment,
+ * HARNESS_SLOWNESS multiplies every limit, for slow builds and machines, and
+ * HARNESS_SECONDS replaces every one.
  */
 #ifndef TESTS_HARNESS_H
 #define TESTS_HARNESS_H
@@ -292,6 +293,8 @@ harness_run_apart(const struct harness_test *t, unsigned seconds)
 	if (pid < 0)
 		return 2;
 	if (pid == 0) {
+		/* The parent's, of the test before: alarms are to end this. */
+		signal(SIGALRM, SIG_DFL);
 		setpgid(0, 0);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		exit(harness_run_here(t));
@@ -307,15 +310,26 @@ harness_run_apart(const struct harness_test *t, unsigned seconds)
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* How long it may take. */
+static inline unsigned
+harness_seconds(const struct harness_test *t)
+{
+	const char *replaced = getenv("HARNESS_SECONDS");
+	const char *slowness = getenv("HARNESS_SLOWNESS");
+
+	if (replaced != NULL)
+		return (unsigned)strtoul(replaced, NULL, 10);
+	if (slowness != NULL)
+		return t->seconds * (unsigned)strtoul(slowness, NULL, 10);
+	return t->seconds;
+}
+
 static inline bool
 harness_run(const struct harness_test *t, int number)
 {
-	const char *replaced = getenv("HARNESS_SECONDS");
-	unsigned seconds = t->seconds;
+	unsigned seconds = harness_seconds(t);
 	int result;
 
-	if (replaced != NULL)
-		seconds = (unsigned)strtoul(replaced, NULL, 10);
 	result = harness.no_fork ? harness_run_here(t)
 				 : harness_run_apart(t, seconds);
 	if (harness.late)

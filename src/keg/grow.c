@@ -289,8 +289,10 @@ keg_make(struct keg *keg, int wait, bool ready)
 		give_header(keg, s);
 		s = NULL;
 	}
-	if (s == NULL)
+	if (s == NULL) {
 		unreserve_items(keg, limit);
+		tally_add(&keg->wants, 1);
+	}
 	if (s != NULL && unlikely(watch_on))
 		tell_of(keg, s, watch_slab_made);
 	if (s != NULL && ready)

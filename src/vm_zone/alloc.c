@@ -244,13 +244,17 @@ take_limited(struct vm_zone *z)
 		return item != NULL ? item : take_in_hand(z);
 	}
 	for (unsigned looks = 0;; looks++) {
+		size_t wants = tally_get(&zone->keg.wants);
+
 		item = uma_zalloc(zone, M_NOWAIT);
 		if (item != NULL) {
 			hand_fill(z);
 			return item;
 		}
 		item = take_in_hand(z);
+		/* Where memory is refused nobody else has the item. */
 		if (item != NULL || looks == LOOKS_MAX ||
+		    tally_get(&zone->keg.wants) != wants ||
 		    !is_worth_a_look(zone))
 			return item;
 		port_yield();

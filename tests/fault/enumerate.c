@@ -11,16 +11,20 @@
 #include <sys/mman.h>
 #include <uma/stats.h>
 #include <uma/uma.h>
+#include <uma/vm_zone.h>
 
 #include "fault/request.h"
 #include "fault/scenario.h"
 #include "heap/heap.h"
 #include "hostile.h"
 #include "model/stamp.h"
+#include "sanitized.h"
 
 enum {
-	/* A life of a hostile library takes longer: one point in so many. */
-	STRIDE = HOSTILE ? 5 : 1,
+	/* A life takes longer there: one point in so many. */
+	STRIDE = HOSTILE            ? 5
+		 : SLOWLY_SANITIZED ? 4
+				    : 1,
 	PAIRS = 500 / STRIDE,
 	REPEATS = 10,
 	SETTLED = 6, /* buckets grow with use until then */
@@ -265,6 +269,29 @@ TEST_TIME(nothing_piles_up, 300)
 	harness_say(
 	    "# %u fault points, %u runs\n", n - 1, (n - 1) / STRIDE * REPEATS);
 	CHECK_EQ(bad, 0);
+}
+
+/* ---- and one call ---- */
+
+/* It looks again where others may have the items: here nobody has. */
+TEST(a_limited_zone_without_memory_gives_up)
+{
+	enum { LIMIT = 1000 };
+	vm_zone_t zone = zinit("limited", 96, LIMIT, ZONE_INTERRUPT, 0);
+	unsigned before;
+	int count = 0;
+
+	REQUIRE(zone != NULL);
+	request_log.from = request_log.count + 1;
+	while (count < LIMIT && zalloc(zone) != NULL)
+		count++;
+	CHECK(count < LIMIT);
+	before = request_log.refused;
+	CHECK(zalloc(zone) == NULL);
+	CHECK(request_log.refused != before);
+	CHECK(request_log.refused - before < LIMIT); /* a bucket */
+	request_log.from = 0;
+	CHECK(HOSTILE || zalloc(zone) != NULL);
 }
 
 TEST_MAIN

@@ -24,13 +24,16 @@
 #include "lock/lock.h"
 #include "percpu/percpu.h"
 #include "port/port.h"
+#include "sanitized.h"
 #include "zone/zone.h"
 
 enum {
 	PLACES = 400,
 	IN_A_ROW = 7,
-	/* A life of a hostile library takes longer: one place in so many. */
-	STRIDE = HOSTILE ? 5 : 1,
+	/* A life takes longer there: one place in so many. */
+	STRIDE = HOSTILE            ? 5
+		 : SLOWLY_SANITIZED ? 4
+				    : 1,
 	TIMES = 4,
 	INSIDE = 2 /* see src/lock/gate.c */
 };

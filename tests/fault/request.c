@@ -57,7 +57,9 @@ bool __wrap_port_rseq_barrier(void);
 static bool
 refuse(const char *name)
 {
-	unsigned number = ++request_log.count;
+	/* relaxed: threads may count at once; one alone is refused. */
+	unsigned number =
+	    __atomic_add_fetch(&request_log.count, 1, __ATOMIC_RELAXED);
 	bool yes = request_log.from != 0 && number >= request_log.from &&
 		   (request_log.to == 0 || number <= request_log.to);
 
@@ -79,7 +81,8 @@ static void
 count_pages(const void *got, size_t bytes)
 {
 	if (got != NULL && !nested)
-		request_log.pages += (long)(bytes / port_page_bytes());
+		(void)__atomic_add_fetch(&request_log.pages,
+		    (long)(bytes / port_page_bytes()), __ATOMIC_RELAXED);
 }
 
 void *

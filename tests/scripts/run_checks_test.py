@@ -23,6 +23,13 @@ class RunChecksTest(tree.TreeTest):
     def test_help(self):
         self.helps()
 
+    def test_unknown_words(self):
+        for words in (["--sanitizer"], ["--sanitizers", "lsan"],
+                      ["--static", "asan"]):
+            done = self.run_script(*words)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("usage: run-checks", done.stdout)
+
     def test_tally(self):
         tally = run_checks.Tally()
         with contextlib.redirect_stdout(io.StringIO()) as said:

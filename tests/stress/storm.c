@@ -7,7 +7,8 @@
  * compared when all has come to rest.
  *
  *	--operations=N	 allocations and frees of the first test (default 4
- *			 million); the others grow with it, and progress is told
+ *			 million, one under a slow sanitizer); the others
+ *			 grow with it, and progress is told
  *	--seed=N	 where to begin; 0: from the clock (default 1)
  */
 #include "harness.h"
@@ -21,6 +22,7 @@
 
 #include "hostile.h"
 #include "model/stamp.h"
+#include "sanitized.h"
 
 enum {
 	WORKERS = 4,
@@ -28,7 +30,7 @@ enum {
 	SLOTS = 256,
 	KEPT = 16,
 	BATCH = 1024,
-	OPERATIONS = 4000000,
+	OPERATIONS = SLOWLY_SANITIZED ? 1000000 : 4000000,
 };
 
 static const struct shape {
