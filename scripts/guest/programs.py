@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The programs of scripts/check-programs in a guest: Debian's packages for its
+machine, unpacked into an image, and the sources that the tests read."""
+import re
+
+import house
+from guest.console import Reader
+from guest.debian import Packages
+from guest.initramfs import FILE, FOLDER, Image
+
+# Beside those of scripts/packages-programs: what every Debian has, what the
+# check itself needs, and the programs of each check.
+PACKAGES = [
+    "base-files", "base-passwd", "bash", "coreutils", "dash", "diffutils",
+    "findutils", "grep", "gzip", "libc-bin", "mawk", "perl", "util-linux",
+    "binutils", "clang", "g++", "gcc", "gdb", "git", "libc6-dev", "meson",
+    "nginx-light", "ninja-build", "python3", "redis-server", "redis-tools",
+    "sqlite3", "wrk", "xz-utils"]
+UNREAD = ["usr/share/doc", "usr/share/info", "usr/share/lintian",
+          "usr/share/locale", "usr/share/man"]
+# What the scripts of packages would have made.
+LINKS = {
+    "awk": "mawk", "cc": "gcc", "convert": "convert-im6.q16",
+    "emacs": "emacs-nox", "gnuplot": "gnuplot-nox", "guile": "guile-3.0",
+    "java": "/usr/lib/jvm/default-java/bin/java",
+    "javac": "/usr/lib/jvm/default-java/bin/javac", "php": "php8.2"}
+ETC = {
+    "passwd": "root:x:0:0::/root:/bin/bash\n"
+              "www-data:x:33:33::/var/www:/bin/false\n"
+              "nobody:x:65534:65534::/nonexistent:/bin/false\n",
+    "group": "root:x:0:\nwww-data:x:33:\nnogroup:x:65534:\n",
+    "hosts": "127.0.0.1 localhost\n"}
+PREPARE = [("prepare/dot", 600, {}, ["/usr/bin/dot", "-c"])]
+
+MODES = ("rseq", "generic")
+WHERE = "/uma"
+CHECK = f"{WHERE}/scripts/check-programs"
+# A program has as long for its three runs.
+SECONDS = 3600
+
+
+def wanted():
+    text = (house.ROOT / "scripts/packages-programs").read_text()
+    return sorted({*PACKAGES, *re.sub("#.*", "", text).split()})
+
+
+def root(folder, debian):
+    """An image without an end of all packages, made unless it was before."""
+    path = folder / f"programs-{debian}.cpio"
+    made_of = path.with_suffix(".list")
+    names = wanted()
+    if path.exists() and made_of.exists() and \
+            made_of.read_text().split() == names:
+        return path
+    made_of.unlink(missing_ok=True)
+    with Image(path) as image:
+        for name, text in ETC.items():
+            image.add(f"/etc/{name}", FILE | 0o644, text.encode())
+        for name, target in LINKS.items():
+            image.add_link(f"/usr/bin/{name}", target)
+        for package in Packages(folder, debian).with_dependencies(names):
+            image.add_package(package, UNREAD)
+    made_of.write_text("\n".join(names) + "\n")
+    return path
+
+
+def add_sources(image):
+    for path in house.files(house.ROOT):
+        mode = FILE | path.stat().st_mode & 0o777
+        image.add(f"{WHERE}/{path.relative_to(house.ROOT)}", mode,
+                  path.read_bytes())
+    image.add(f"{WHERE}/build", FOLDER | 0o755)
+
+
+def tests(library, slower, only, without):
+    """As check-guest has its tests: one for each program, in all modes."""
+    yield from PREPARE
+    env = {"UMA_PRELOAD": library, "PROGRAMS_SLOWER": str(slower)}
+    for program in house.output(house.ROOT / "scripts/check-programs",
+                                "--list").split():
+        if only and not any(word in program for word in only) or \
+                any(word in program for word in without):
+            continue
+        yield (f"programs/{program}", SECONDS, env,
+               [CHECK, "--quick", "--no-skip", "--only", program])
+
+
+class ProgramReader(Reader):
+    """One line a program and mode, as soon as the guest says it."""
+
+    def line(self, line):
+        super().line(line)
+        part = re.match(r"(not )?ok \d+ - (\S+ \(\w+\))(.*)", line)
+        if part and (self.name or "").startswith("programs/"):
+            self.count(part[2], not part[1], part[3].strip())
+
+    def count(self, what, good, seconds):
+        self.passed += good
+        if not good:
+            self.failed.append(what)
+        print(f"{'ok' if good else 'FAIL':<5}{what}  {seconds}", flush=True)
+
+    def end(self, name, status, seconds):
+        kind, _, program = name.partition("/")
+        if kind != "programs":
+            super().end(name, status, seconds)
+            return
+        said = "\n".join(self.said)
+        missing = [mode for mode in MODES
+                   if f"- {program} ({mode})" not in said]
+        for mode in missing:
+            self.count(f"{program} ({mode})", False, f"no end: {status}")
+        for line in self.said if missing else ():
+            print(f"     {line}", flush=True)
+        for line in self.said:
+            if line.startswith("#"):
+                print(f"     {line}", flush=True)
