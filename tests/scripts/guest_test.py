@@ -24,12 +24,12 @@ ok 1 - selftest_proves_aborts
 @@ end 0 1.0 unit/port_cpu
 @@ over
 """
-RAN = """@@ begin programs/bc
+RAN = """@@ begin programs
 1..2
 ok 1 - bc (rseq) 1.0 s
 not ok 2 - bc (generic) 1.0 s
 # other output
-@@ end 1 3.0 programs/bc
+@@ end 1 3.0 programs
 @@ over
 """
 
@@ -49,9 +49,10 @@ def entries(body):
 
 
 class GuestTest(unittest.TestCase):
-    def watched(self, text, kind=Reader):
+    def watched(self, text, programs=()):
         """What is made of a guest that prints `text` and ends."""
-        reader = kind(io.StringIO())
+        reader = ProgramReader(io.StringIO(), programs) if programs else \
+            Reader(io.StringIO())
         self.said = io.StringIO()
         with contextlib.redirect_stdout(self.said):
             watch(["printf", "%s", text], reader, 60)
@@ -88,17 +89,17 @@ class GuestTest(unittest.TestCase):
         self.assertEqual(self.watched(PROVED).pages, 16384)
 
     def test_each_mode_counts(self):
-        reader = self.watched(RAN, ProgramReader)
+        reader = self.watched(RAN, ["bc"])
         self.assertEqual((reader.passed, reader.failed), (1, ["bc (generic)"]))
         self.assertIn("# other output", self.said.getvalue())
 
     def test_a_mode_without_a_line_has_failed(self):
         text = RAN.replace("not ok 2 - bc (generic) 1.0 s\n", "")
-        reader = self.watched(text, ProgramReader)
+        reader = self.watched(text, ["bc"])
         self.assertEqual((reader.passed, reader.failed), (1, ["bc (generic)"]))
 
     def test_end_in_a_program(self):
-        reader = self.watched(RAN[:RAN.index("not ok")], ProgramReader)
+        reader = self.watched(RAN[:RAN.index("not ok")], ["bc"])
         self.assertEqual(reader.failed,
                          ["bc (generic)", "the guest ended early"])
 
