@@ -8,14 +8,22 @@ from guest.console import Reader
 from guest.debian import Packages
 from guest.initramfs import FILE, FOLDER, Image
 
-# Beside those of scripts/packages-programs: what every Debian has, what the
-# check itself needs, and the programs of each check.
-PACKAGES = [
-    "base-files", "base-passwd", "bash", "coreutils", "dash", "diffutils",
-    "findutils", "grep", "gzip", "libc-bin", "mawk", "perl", "util-linux",
-    "binutils", "clang", "g++", "gcc", "gdb", "git", "libc6-dev", "meson",
-    "nginx-light", "ninja-build", "python3", "redis-server", "redis-tools",
-    "sqlite3", "wrk", "xz-utils"]
+# What every Debian has, and what the check itself needs.
+SYSTEM = ["base-files", "base-passwd", "bash", "coreutils", "dash", "diffutils",
+          "findutils", "grep", "gzip", "libc-bin", "mawk", "perl", "python3",
+          "sed", "tar", "util-linux"]
+# In which packages a program is that the system does not have, where they are
+# not called as it is.
+PACKAGES = {
+    "bash": "", "convert": "imagemagick", "dot": "graphviz",
+    "emacs": "emacs-nox", "g++": "g++ libc6-dev", "gcc": "gcc libc6-dev",
+    "clang": "clang libc6-dev", "gnuplot": "gnuplot-nox", "grep": "",
+    "gs": "ghostscript", "guile": "guile-3.0", "java": "default-jdk-headless",
+    "meson": "meson ninja-build gcc libc6-dev", "nginx": "nginx-light wrk",
+    "node": "nodejs", "perl": "", "php": "php-cli", "postgres": "postgresql",
+    "python3": "", "redis-server": "redis-server redis-tools", "sed": "",
+    "sort": "", "tar": "", "tclsh": "tcl", "vim.tiny": "vim-tiny",
+    "xz": "xz-utils"}
 UNREAD = ["usr/share/doc", "usr/share/info", "usr/share/lintian",
           "usr/share/locale", "usr/share/man"]
 # What the scripts of packages would have made.
@@ -30,7 +38,8 @@ ETC = {
               "nobody:x:65534:65534::/nonexistent:/bin/false\n",
     "group": "root:x:0:\nwww-data:x:33:\nnogroup:x:65534:\n",
     "hosts": "127.0.0.1 localhost\n"}
-PREPARE = [("prepare/dot", 600, {}, ["/usr/bin/dot", "-c"])]
+# Likewise: graphviz lists its plugins.
+DOT = ("prepare/dot", 600, {}, ["/usr/bin/dot", "-c"])
 
 NAME = "programs"
 MODES = ("rseq", "generic")
@@ -40,16 +49,17 @@ CHECK = f"{WHERE}/scripts/check-programs"
 SECONDS = 3600
 
 
-def wanted():
-    text = (house.ROOT / "scripts/packages-programs").read_text()
-    return sorted({*PACKAGES, *re.sub("#.*", "", text).split()})
+def packages_of(names):
+    return sorted({*SYSTEM, *" ".join(
+        PACKAGES.get(name, name) for name in names).split()})
 
 
-def root(folder, debian):
-    """An image without an end of all packages, made unless it was before."""
+def root(folder, debian, names):
+    """An image without an end of the programs' packages, made unless the last
+    one was of the same."""
     path = folder / f"programs-{debian}.cpio"
     made_of = path.with_suffix(".list")
-    names = wanted()
+    names = packages_of(names)
     if path.exists() and made_of.exists() and \
             made_of.read_text().split() == names:
         return path
@@ -85,7 +95,8 @@ def tests(library, slower, names):
     """As check-guest has its tests.  One has all programs: what every start
     of an interpreter costs here is paid once."""
     env = {"UMA_PRELOAD": library, "PROGRAMS_SLOWER": str(slower)}
-    return [*PREPARE, (NAME, SECONDS * len(names), env,
+    before = [DOT] if "dot" in names else []
+    return [*before, (NAME, SECONDS * len(names), env,
         [CHECK, "--quick", "--no-skip", *(
             word for name in names for word in ("--only", name))])]
 
