@@ -16,7 +16,7 @@ sys.path.insert(0, str(SCRIPTS))
 sys.dont_write_bytecode = True
 from guest.console import Reader, watch
 from guest.initramfs import FILE, Image
-from guest.programs import ProgramReader
+from guest.programs import PACKAGES, ProgramReader, chosen, packages_of
 
 PROVED = """@@ kernel 6.1 aarch64, pages of 16384, 2 CPUs
 @@ begin unit/port_cpu
@@ -102,6 +102,19 @@ class GuestTest(unittest.TestCase):
         reader = self.watched(RAN[:RAN.index("not ok")], ["bc"])
         self.assertEqual(reader.failed,
                          ["bc (generic)", "the guest ended early"])
+
+
+class ProgramsTest(unittest.TestCase):
+    def test_chosen(self):
+        self.assertEqual(chosen(["make"], ["cm"]), ["make"])
+
+    def test_packages(self):
+        self.assertLess({"wrk", "nginx-light", "jq", "bash"},
+                        {*packages_of(["nginx", "jq"])})
+        self.assertNotIn("nginx", packages_of(["nginx"]))
+
+    def test_no_package_of_no_program(self):
+        self.assertLessEqual({*PACKAGES}, {*chosen([], [])})
 
 
 class ImageTest(unittest.TestCase):
