@@ -42,18 +42,25 @@ check-sanitizers:
 	@scripts/setup
 	@scripts/run-checks --sanitizers $(SANITIZERS)
 
+# Which pages an arm64 kernel is to have, 4k or 16k: without, check-programs is
+# for this machine.  GUEST has more options of check-guest.
+PAGES :=
+GUEST :=
+
+ifeq ($(PAGES),)
 check-programs: build
 	@scripts/setup --programs
 	@UMA_PRELOAD=$(abspath $(BUILD))/src/libuma_malloc.so.1 \
 		scripts/check-programs
-
-# Which kernel's pages: 4k or 16k.  GUEST has more options of check-guest.
-PAGES ?= 4k
-GUEST :=
+else
+check-programs:
+	@scripts/setup
+	@scripts/check-guest aarch64 --pages $(PAGES) --programs $(GUEST)
+endif
 
 check-arm64:
 	@scripts/setup
-	@scripts/check-guest aarch64 --pages $(PAGES) $(GUEST)
+	@scripts/check-guest aarch64 --pages $(or $(PAGES),4k) $(GUEST)
 
 check-guest:
 	@scripts/setup
@@ -102,6 +109,7 @@ help:
 	@echo "make check-sanitizers    all tests under sanitizers that can run"
 	@echo "                         there (SANITIZERS=tsan: under that one)"
 	@echo "make check-programs      run real programs on the drop-in malloc"
+	@echo "                         (PAGES=16k: in qemu, as check-arm64)"
 	@echo "make check-arm64         test on Linux/arm64 in qemu (PAGES=16k)"
 	@echo "make check-guest         tests on Debian's own kernel in qemu"
 	@echo "make bench               measure"

@@ -74,6 +74,20 @@ def output(*command, **how):
                           stdout=subprocess.PIPE, **how).stdout
 
 
+def die(text):
+    sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {text}")
+
+
+def must(*command, **how):
+    """What a command says; if it fails, that is the last that is said."""
+    done = subprocess.run([str(word) for word in command], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          stdin=subprocess.DEVNULL, **how)
+    if done.returncode != 0:
+        die(f"{' '.join(map(str, command[:3]))} failed:\n{done.stdout[-3000:]}")
+    return done.stdout
+
+
 def map_names(path):
     """The global names, with wildcards, of a linker version script."""
     text = without_comments(path.read_text())

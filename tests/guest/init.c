@@ -9,13 +9,17 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <net/if.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -34,6 +38,19 @@ mount_at(const char *type, const char *where)
 		printf("@@ no %s at %s\n", type, where);
 }
 
+/* Servers and their clients meet at 127.0.0.1. */
+static void
+loopback_up(void)
+{
+	struct ifreq loopback = { .ifr_name = "lo" };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	loopback.ifr_flags = IFF_UP | IFF_RUNNING;
+	if (ioctl(fd, SIOCSIFFLAGS, &loopback) != 0)
+		printf("@@ no loopback\n");
+	close(fd);
+}
+
 /* NUMA nodes that this kernel has, as sysfs lists them. */
 static int
 count_nodes(void)
@@ -47,6 +64,19 @@ count_nodes(void)
 		count += access(name, F_OK) == 0;
 	}
 	return count;
+}
+
+/* What udev adds to a devtmpfs: shells and compilers read from these. */
+static void
+name_descriptors(void)
+{
+	bool made = symlink("/proc/self/fd", "/dev/fd") == 0 &&
+		    symlink("/proc/self/fd/0", "/dev/stdin") == 0 &&
+		    symlink("/proc/self/fd/1", "/dev/stdout") == 0 &&
+		    symlink("/proc/self/fd/2", "/dev/stderr") == 0;
+
+	if (!made)
+		printf("@@ no /dev/fd\n");
 }
 
 static void
@@ -145,14 +175,17 @@ main(void)
 	mount_at("proc", "/proc");
 	mount_at("sysfs", "/sys");
 	mount_at("devtmpfs", "/dev");
-	mkdir("/dev/shm", 01777);
+	mount_at("devpts", "/dev/pts");
 	mount_at("tmpfs", "/dev/shm");
-	mount_at("tmpfs", "/tmp");
+	/* The root is a tmpfs: what the image has below /tmp stays there. */
+	chmod("/tmp", 01777);
 	console = open("/dev/console", O_RDWR);
 	for (int fd = 0; console >= 0 && fd < 3; fd++)
 		dup2(console, fd);
 	setvbuf(stdout, NULL, _IONBF, 0);
 	sigaction(SIGALRM, &late, NULL);
+	loopback_up();
+	name_descriptors();
 	say_kernel();
 	list = fopen("/tests", "re");
 	if (list != NULL)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""check-guest believes a guest only what it said to the end."""
+"""check-guest believes a guest only what it said to the end, and its images
+hold what they were given."""
 import contextlib
-import importlib.machinery
-import importlib.util
 import io
+import os
 import pathlib
 import stat
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -13,27 +14,48 @@ import unittest
 SCRIPTS = pathlib.Path(__file__).resolve().parent.parent.parent / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 sys.dont_write_bytecode = True
-LOADER = importlib.machinery.SourceFileLoader(
-    "guest", str(SCRIPTS / "check-guest"))
-guest = importlib.util.module_from_spec(
-    importlib.util.spec_from_loader("guest", LOADER))
-LOADER.exec_module(guest)
+from guest.console import Reader, watch
+from guest.initramfs import FILE, Image
+from guest.programs import PACKAGES, ProgramReader, chosen, packages_of
 
-PROVED = """@@ kernel 6.1 aarch64
+PROVED = """@@ kernel 6.1 aarch64, pages of 16384, 2 CPUs
 @@ begin unit/port_cpu
 ok 1 - selftest_proves_aborts
 @@ end 0 1.0 unit/port_cpu
 @@ over
 """
+RAN = """@@ begin programs
+1..2
+ok 1 - bc (rseq) 1.0 s
+not ok 2 - bc (generic) 1.0 s
+# other output
+@@ end 1 3.0 programs
+@@ over
+"""
+
+
+def entries(body):
+    """(mode, content) of each name in an image."""
+    found = {}
+    while body:
+        assert body[:6] == b"070701"
+        mode, size, length = (int(body[at:at + 8], 16) for at in (14, 54, 94))
+        name = body[110:110 + length - 1].decode()
+        body = body[(110 + length + 3) // 4 * 4:]
+        assert name not in found, name
+        found[name] = (mode, body[:size])
+        body = body[(size + 3) // 4 * 4:]
+    return found
 
 
 class GuestTest(unittest.TestCase):
-    def watched(self, text):
+    def watched(self, text, programs=()):
         """What is made of a guest that prints `text` and ends."""
-        reader = guest.Reader(io.StringIO())
+        reader = ProgramReader(io.StringIO(), programs) if programs else \
+            Reader(io.StringIO())
         self.said = io.StringIO()
         with contextlib.redirect_stdout(self.said):
-            guest.watch(["printf", "%s", text], reader, 60)
+            watch(["printf", "%s", text], reader, 60)
         return reader
 
     def test_good(self):
@@ -63,23 +85,85 @@ class GuestTest(unittest.TestCase):
         reader = self.watched(PROVED.replace("@@ over\n", ""))
         self.assertEqual(reader.failed, ["the guest ended early"])
 
-    def test_image(self):
-        image = guest.Image()
-        image.add("/a/b", stat.S_IFREG | 0o644, b"text")
-        with tempfile.TemporaryDirectory() as folder:
-            path = pathlib.Path(folder, "image")
-            image.write(path)
-            body = path.read_bytes()
-        names = []
-        while not names or names[-1] != b"TRAILER!!!":
-            self.assertEqual(body[:6], b"070701")
-            size, length = int(body[54:62], 16), int(body[94:102], 16)
-            names.append(body[110:110 + length - 1])
-            body = body[(110 + length + 3) // 4 * 4:]
-            if names[-1] == b"a/b":
-                self.assertEqual(body[:size], b"text")
-            body = body[(size + 3) // 4 * 4:]
-        self.assertEqual(names, [b"a", b"a/b", b"TRAILER!!!"])
+    def test_pages(self):
+        self.assertEqual(self.watched(PROVED).pages, 16384)
+
+    def test_each_mode_counts(self):
+        reader = self.watched(RAN, ["bc"])
+        self.assertEqual((reader.passed, reader.failed), (1, ["bc (generic)"]))
+        self.assertIn("# other output", self.said.getvalue())
+
+    def test_a_mode_without_a_line_has_failed(self):
+        text = RAN.replace("not ok 2 - bc (generic) 1.0 s\n", "")
+        reader = self.watched(text, ["bc"])
+        self.assertEqual((reader.passed, reader.failed), (1, ["bc (generic)"]))
+
+    def test_end_in_a_program(self):
+        reader = self.watched(RAN[:RAN.index("not ok")], ["bc"])
+        self.assertEqual(reader.failed,
+                         ["bc (generic)", "the guest ended early"])
+
+
+class ProgramsTest(unittest.TestCase):
+    def test_chosen(self):
+        self.assertEqual(chosen(["make"], ["cm"]), ["make"])
+
+    def test_packages(self):
+        self.assertLess({"wrk", "nginx-light", "jq", "bash"},
+                        {*packages_of(["nginx", "jq"])})
+        self.assertNotIn("nginx", packages_of(["nginx"]))
+
+    def test_no_package_of_no_program(self):
+        self.assertLessEqual({*PACKAGES}, {*chosen([], [])})
+
+
+class ImageTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def entries(self):
+        return entries((self.folder / "image").read_bytes())
+
+    def test_files(self):
+        with Image(self.folder / "image") as image:
+            image.add("/a/b", FILE | 0o644, b"text")
+            image.add("/bin/c", FILE | 0o755, b"more")
+            image.end()
+        found = self.entries()
+        self.assertEqual(found["a/b"], (FILE | 0o644, b"text"))
+        self.assertEqual(found["bin"][1], b"usr/bin")
+        self.assertEqual(found["usr/bin/c"], (FILE | 0o755, b"more"))
+        self.assertEqual([*found][-1], "TRAILER!!!")
+
+    def test_after_another(self):
+        with Image(self.folder / "base") as image:
+            image.add("/a/b", FILE | 0o644, b"text")
+        with Image(self.folder / "image", self.folder / "base") as image:
+            image.add("/c", FILE | 0o644, b"more")
+            image.end()
+        self.assertLess({"bin", "a", "a/b", "c"}, {*self.entries()})
+
+    def test_package(self):
+        tree = self.folder / "tree"
+        for name in ("DEBIAN/control", "bin/one", "usr/share/doc/page"):
+            (tree / name).parent.mkdir(parents=True)
+            (tree / name).write_text("Package: p\nVersion: 1\nMaintainer: m\n"
+                                     "Architecture: all\nDescription: d\n")
+        os.link(tree / "bin/one", tree / "bin/two")
+        (tree / "bin/soft").symlink_to("one")
+        subprocess.run(["dpkg-deb", "--build", tree, self.folder / "p.deb"],
+                       check=True, stdout=subprocess.DEVNULL)
+        with Image(self.folder / "image") as image:
+            image.add_package(self.folder / "p.deb", ["usr/share/doc"])
+        found = self.entries()
+        self.assertIn(b"Package", found["usr/bin/one"][1])
+        self.assertEqual(found["usr/bin/soft"][1], b"one")
+        hard = found["usr/bin/two"]
+        self.assertTrue(stat.S_ISLNK(hard[0]))
+        self.assertEqual(hard[1], b"/bin/one")
+        self.assertNotIn("usr/share/doc/page", found)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ PATH = ":".join([
     *map(str, sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))),
     "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", os.environ.get("PATH", "")])
 
+# How much longer everything may take, where the machine is emulated.
+SLOWER = int(os.environ.get("PROGRAMS_SLOWER", "1"))
+
 
 class Wrong(Exception):
     """What a run did wrong, told to whoever reads the failure."""
@@ -64,7 +67,7 @@ class Run:
         self.mode, self.preload, self.quick = mode, preload, quick
         self.base = base
         self.steps = []
-        self.timeout = 120 if quick else 1200
+        self.timeout = SLOWER * (120 if quick else 1200)
         self.dir = base / "work"
         self.spool = base / "spool"
         for folder in (self.dir, self.spool):
@@ -214,7 +217,8 @@ def is_preloaded(command, preload):
         if file.read(4) != b"\x7fELF":
             return True
     listing = subprocess.run([path, "--version"], stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=60,
+        stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+        timeout=60 * SLOWER,
         env={"LD_PRELOAD": str(preload), "LD_TRACE_LOADED_OBJECTS": "1",
             "LD_WARN": "yes", "LD_BIND_NOW": "yes", "LD_DEBUG": "bindings"})
     return f" to {preload} [0]: normal symbol `malloc'" in (
