@@ -291,7 +291,7 @@ keg_make(struct keg *keg, int wait, bool ready)
 	}
 	if (s == NULL) {
 		unreserve_items(keg, limit);
-		tally_add(&keg->wants, 1);
+		tally_add(&keg->refusals, 1);
 	}
 	if (s != NULL && unlikely(watch_on))
 		tell_of(keg, s, watch_slab_made);

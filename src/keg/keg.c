@@ -140,7 +140,7 @@ make_ready(struct keg *keg, void **items, size_t count)
 			near = item;
 			if (!slab_is_backed(s, &keg->layout, item) &&
 			    !keg_back(keg, s, item)) {
-				tally_add(&keg->wants, 1);
+				tally_add(&keg->refusals, 1);
 				give_unready(keg, items[i]);
 				continue;
 			}

@@ -76,7 +76,7 @@ struct keg {
 	_Atomic(struct slab *) emergency; /* whose items can be claimed */
 	_Atomic uint32_t claimers;
 	_Atomic uint64_t emergencies;
-	tally wants; /* how often the system refused memory for it */
+	tally refusals; /* how often the system refused memory for it */
 };
 
 /* Start a keg in zeroed memory. */

@@ -244,7 +244,7 @@ take_limited(struct vm_zone *z)
 		return item != NULL ? item : take_in_hand(z);
 	}
 	for (unsigned looks = 0;; looks++) {
-		size_t wants = tally_get(&zone->keg.wants);
+		size_t refused = tally_get(&zone->keg.refusals);
 
 		item = uma_zalloc(zone, M_NOWAIT);
 		if (item != NULL) {
@@ -254,7 +254,7 @@ take_limited(struct vm_zone *z)
 		item = take_in_hand(z);
 		/* Where memory is refused nobody else has the item. */
 		if (item != NULL || looks == LOOKS_MAX ||
-		    tally_get(&zone->keg.wants) != wants ||
+		    tally_get(&zone->keg.refusals) != refused ||
 		    !is_worth_a_look(zone))
 			return item;
 		port_yield();

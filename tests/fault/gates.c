@@ -18,6 +18,7 @@
 #include <uma/uma.h>
 #include <uma/vm_zone.h>
 
+#include "cpus.h"
 #include "fault/request.h"
 #include "fault/scenario.h"
 #include "hostile.h"
@@ -419,13 +420,14 @@ is_in_two_caches(void)
 }
 
 /*
- * Where CPUs have numbers of the process, two threads have to run at once.  In
- * generic mode two threads may share a cache, and no barrier is needed.
+ * Where CPUs have numbers of the process, two threads have to run at once, or on
+ * two CPUs one soon after the other.  In generic mode two threads may share a
+ * cache, and no barrier is needed.
  */
 static void *
-use_two_cpus(void *arg)
+use_two_cpus(void *cpu)
 {
-	(void)arg;
+	REQUIRE(cpu_pin(*(int *)cpu));
 	do
 		zfree(two_cpus, zalloc(two_cpus));
 	while (percpu_mode == PERCPU_RSEQ && !is_in_two_caches());
@@ -435,14 +437,15 @@ use_two_cpus(void *arg)
 /* Two CPUs have a cache of it: none can be emptied without the barrier. */
 TEST(a_barrier_denied_for_a_while_is_no_crime)
 {
+	int cpus[] = { 0, 1 };
 	pthread_t other;
 
-	if (port_cpu_count() < 2)
+	if (!cpu_pin(1))
 		SKIP("one CPU");
 	two_cpus = zinit("two CPUs", BYTES, 0, 0, 0);
 	REQUIRE(two_cpus != NULL);
-	REQUIRE(pthread_create(&other, NULL, use_two_cpus, NULL) == 0);
-	(void)use_two_cpus(NULL);
+	REQUIRE(pthread_create(&other, NULL, use_two_cpus, &cpus[1]) == 0);
+	(void)use_two_cpus(&cpus[0]);
 	REQUIRE(pthread_join(other, NULL) == 0);
 	request_log.from = request_log.count + 1;
 	zdestroy(two_cpus);

@@ -14,6 +14,7 @@
 #include <uma/stats.h>
 #include <uma/uma.h>
 
+#include "cpus.h"
 #include "hostile.h"
 #include "sanitized.h"
 
@@ -157,33 +158,6 @@ nap_us(long us)
 	const struct timespec t = { us / 1000000, us % 1000000 * 1000 };
 
 	nanosleep(&t, NULL);
-}
-
-/*
- * Keep the calling thread on the n-th CPU that the process may use.  False if
- * there are not so many.
- */
-static inline bool
-cpu_pin(int n)
-{
-	static _Atomic int known;
-	static cpu_set_t all;
-	cpu_set_t one;
-
-	/* The first call is made by one thread, before it pins itself. */
-	if (atomic_load(&known) == 0) {
-		if (sched_getaffinity(0, sizeof all, &all) != 0)
-			return false;
-		atomic_store(&known, 1);
-	}
-	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET(cpu, &all) || n-- > 0)
-			continue;
-		CPU_ZERO(&one);
-		CPU_SET(cpu, &one);
-		return sched_setaffinity(0, sizeof one, &one) == 0;
-	}
-	return false;
 }
 
 /* Run `body` in a thread of its own on the n-th CPU, and wait for it. */
