@@ -118,8 +118,9 @@ cut(size_t bytes, size_t align)
 		if (!grow())
 			return NULL;
 		at = (char *)round_up((uintptr_t)meta.at, align);
-		/* Larger ones come here only while nothing grows: boot. */
-		UMA_ASSERT((size_t)(meta.end - at) >= bytes);
+		/* Larger ones came here while nothing grew: boot. */
+		if ((size_t)(meta.end - at) < bytes)
+			return NULL;
 	}
 	meta.at = at + bytes;
 	return at;
@@ -188,7 +189,11 @@ meta_give(void *memory, size_t bytes, enum meta_how how)
 	struct free_object *object = memory;
 	unsigned index = class_of(bytes);
 
-	UMA_ASSERT(bytes <= CLASS_MAX);
+	if (bytes > CLASS_MAX) {
+		port_unmap(memory, meta_room(bytes));
+		count_bytes(-meta_room(bytes));
+		return;
+	}
 	rest(object, meta_room(bytes));
 	if (how == META_EMERGENCY || !lock_take(&meta.lock)) {
 		give_late(object, index);

@@ -6,14 +6,14 @@
  * would be a circle.  Here is a plain allocator by size for them.
  *
  *	32 64 128 256 320 ... 4096  a free list each, cut from an arena
- *	above                       whole pages of their own, never given back
+ *	above                       whole pages of their own
  *
  * What holds.
  *   1. An object is aligned to the largest power of two that divides its room,
  *      64 for any that is as large (a page for larger ones), and zeroed when
  *      handed out.
- *   2. Memory once used for an object stays mapped for ever and is used for
- *      objects of that class only: a stale pointer reads an object.
+ *   2. Memory once used for an object of up to a page stays mapped for ever and
+ *      is used for objects of that class only: a stale pointer reads an object.
  *   3. META_EMERGENCY takes no lock: for those whom the gate refuses.
  *
  * Locks.  One, above percpu's in the order of lock.h.

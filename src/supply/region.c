@@ -252,20 +252,30 @@ region_cleaned(struct region *r, size_t at, size_t count)
 	r->dirty_count -= put(r->dirty, at, count, false);
 }
 
-bool
-region_opens(const struct region *r, size_t at, size_t count)
+size_t
+region_open(struct region *r, size_t at, size_t count)
 {
-	return at % HUGE_COUNT == 0 && count < HUGE_COUNT &&
-	       r->reached == at + count && r->committed >= at + HUGE_COUNT;
+	size_t first = (at + count - 1) / HUGE_COUNT * HUGE_COUNT;
+	size_t end = at + count;
+	size_t rest = first + HUGE_COUNT - end;
+
+	if (first < at || count >= HUGE_COUNT || r->reached != end ||
+	    r->committed < first + HUGE_COUNT)
+		return REGION_NONE;
+	r->dirty_count += put(r->dirty, end, rest, true);
+	r->reached = end + rest;
+	return first;
 }
 
 void
-region_backed(struct region *r, size_t at, size_t end)
+region_backed(struct region *r, size_t at)
 {
-	size_t from = max_size(at, r->reached);
+	size_t w = at / BITS_PER_WORD;
+	uint64_t free;
 
-	if (from >= end)
-		return;
-	r->dirty_count += put(r->dirty, from, end - from, true);
-	put(r->backed, from, end - from, true);
+	_Static_assert(BITS_PER_WORD % HUGE_COUNT == 0, "all in one word");
+	free = ~r->used[w] & span(w, at, at + HUGE_COUNT);
+	r->dirty_count += count_bits(free & ~r->dirty[w]);
+	r->dirty[w] |= free;
+	r->backed[w] |= free;
 }

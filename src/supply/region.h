@@ -55,14 +55,16 @@ size_t region_take_dirty(struct region *r, size_t max, size_t *count);
 
 /* Give a run back, dirty, the first `backed` of its granules backed. */
 void region_give(struct region *r, size_t at, size_t count, size_t backed);
-/*
- * Whether a run that was just taken is the first in so many granules as a huge
- * page has, all of which may be touched.
- */
-bool region_opens(const struct region *r, size_t at, size_t count);
 
-/* All granules behind this one that were never used, to `end`, are backed. */
-void region_backed(struct region *r, size_t at, size_t end);
+/*
+ * Open the granules of a huge page that a run, which was just taken, is the
+ * first in and ends in: the rest of them is dirty.  Returns the first one's
+ * index; REGION_NONE if the run is not the first, or larger.
+ */
+size_t region_open(struct region *r, size_t at, size_t count);
+
+/* All that is free of the huge page at `at` is dirty, and backed. */
+void region_backed(struct region *r, size_t at);
 
 /* A free run reads as zeros. */
 void region_cleaned(struct region *r, size_t at, size_t count);

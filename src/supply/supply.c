@@ -14,6 +14,9 @@
 #define DIRTY_FLOOR ((size_t)32 << 20)
 #define DIRTY_PART  4
 
+/* This part of what was regretted stays when the process grows beside it. */
+#define REGRET_PART 4
+
 /*
  * Each time this has passed, half of what lay free and dirty for all of it is
  * forgotten.
@@ -234,18 +237,18 @@ give_late(void *base, size_t count, size_t backed)
 }
 
 /*
- * Forget one free dirty run of a region.  It counts as used meanwhile, so the
- * lock is not held over the system call; `held` says whether it is again.
- * False: there is no such run, or it cannot be forgotten.
+ * Forget one free dirty run of a region, or so many bytes of it.  It counts as
+ * used meanwhile, so the lock is not held over the system call; `held` says
+ * whether it is again.  False: there is no such run, or it cannot be forgotten.
  */
 static bool
-forget_one(struct region *r, bool *held) UMA_UNCHECKED_LOCKS
+forget_one(struct region *r, size_t bytes, bool *held) UMA_UNCHECKED_LOCKS
 {
+	size_t most = min_size(FORGET_MAX, bytes) / GRANULE;
 	size_t was = r->dirty_count;
 	size_t count;
-	size_t at = r->boot
-			? REGION_NONE
-			: region_take_dirty(r, FORGET_MAX / GRANULE, &count);
+	size_t at = r->boot ? REGION_NONE
+			    : region_take_dirty(r, max_size(most, 1), &count);
 	bool clean;
 
 	if (at == REGION_NONE)
@@ -280,7 +283,8 @@ forget_down_to(size_t target) UMA_UNCHECKED_LOCKS
 		struct region *r = supply.regions[kind];
 
 		while (r != NULL && held && supply_dirty_bytes() > target) {
-			if (!forget_one(r, &held))
+			if (!forget_one(
+				r, supply_dirty_bytes() - target, &held))
 				r = r->next;
 		}
 	}
@@ -347,19 +351,21 @@ raise_ceiling(void)
 /*
  * Called with the lock when something was taken; returns whether it is still
  * held.  Before the process grows larger than it ever was, what lies free and
- * did not fit is forgotten, but for as much as that was regretted just now.
+ * did not fit is forgotten: as much as it grows by, but for a part of what was
+ * regretted.  So whatever is wanted again and again is soon kept.
  */
 static bool
-stay_below_ceiling(size_t regretted) UMA_UNCHECKED_LOCKS
+stay_below_ceiling(void) UMA_UNCHECKED_LOCKS
 {
 	size_t dirty = supply_dirty_bytes();
 	size_t sum = tally_get(&supply.used) * GRANULE + dirty;
-	size_t most = supply.ceiling + regretted;
+	size_t target;
 
 	if (sum <= supply.ceiling)
 		return true;
-	if (sum > most && dirty != 0 &&
-	    !forget_and_note(dirty - min_size(dirty, sum - most)))
+	target = max_size(dirty - min_size(dirty, sum - supply.ceiling),
+	    supply.regretted / REGRET_PART);
+	if (dirty > target && !forget_and_note(target))
 		return false;
 	raise_ceiling();
 	return true;
@@ -392,23 +398,33 @@ supply_trust(bool begin)
 		port_self()->trusts += begin ? 1u : -1u;
 }
 
-/* Whether a huge page is wanted where this run is the first. */
-static bool
-wants_huge(const struct supply_run *run, size_t count, size_t filled)
+/*
+ * Where a huge page is to come, NULL for nowhere: the 2 MiB that a run ends in,
+ * if nobody else was there.  From now on they are dirty.
+ */
+static void *
+open_huge(const struct supply_run *run, size_t count, size_t filled)
     UMA_REQUIRES(&supply.lock)
 {
-	uintptr_t at = (uintptr_t)run->base;
 	size_t used = tally_get(&supply.used);
-	const struct region *r;
+	struct region *r;
+	size_t was;
+	size_t at;
 
-	if (filled == 0 || supply.thp == SUPPLY_THP_NEVER || run->boot ||
-	    at % REGION_ALIGN != 0)
-		return false;
+	if (filled == 0 || supply.thp == SUPPLY_THP_NEVER || run->boot)
+		return NULL;
 	if (supply.thp == SUPPLY_THP_DEFAULT &&
 	    (used < HUGE_FROM || filled < used / HUGE_PART))
-		return false;
+		return NULL;
 	r = region_of(run->base);
-	return region_opens(r, (at - (uintptr_t)r->base) / GRANULE, count);
+	was = r->dirty_count;
+	at = region_open(
+	    r, ((uintptr_t)run->base - (uintptr_t)r->base) / GRANULE, count);
+	if (at == REGION_NONE)
+		return NULL;
+	count_dirty(r, was);
+	raise_ceiling();
+	return r->base + at * GRANULE;
 }
 
 /*
@@ -416,25 +432,24 @@ wants_huge(const struct supply_run *run, size_t count, size_t filled)
  * is put behind what is forgotten there later on.
  */
 static void
-get_huge(struct supply_run *run, size_t count)
+get_huge(void *memory, struct supply_run *run, size_t count)
 {
 	bool ok;
 
-	port_huge(run->base, REGION_ALIGN, true);
-	ok = port_populate(run->base, REGION_ALIGN);
-	port_huge(run->base, REGION_ALIGN, false);
+	port_huge(memory, REGION_ALIGN, true);
+	ok = port_populate(memory, REGION_ALIGN);
+	port_huge(memory, REGION_ALIGN, false);
 	if (!ok)
 		return;
-	run->backed = count * GRANULE;
+	if (memory == run->base)
+		run->backed = count * GRANULE;
 	if (lock_take(&supply.lock)) {
-		struct region *r = region_of(run->base);
+		struct region *r = region_of(memory);
+		size_t at = ((uintptr_t)memory - (uintptr_t)r->base) / GRANULE;
 		size_t was = r->dirty_count;
-		size_t at =
-		    ((uintptr_t)run->base - (uintptr_t)r->base) / GRANULE;
 
-		region_backed(r, at, at + HUGE_COUNT);
+		region_backed(r, at);
 		count_dirty(r, was);
-		raise_ceiling();
 		lock_drop(&supply.lock);
 	}
 }
@@ -444,16 +459,14 @@ supply_take(struct supply_run *run, size_t count, size_t align, size_t filled,
     enum supply_kind kind, enum meta_how how) UMA_UNCHECKED_LOCKS
 {
 	struct region *r;
-	size_t regretted;
 	bool taken = false;
-	bool huge;
+	void *huge = NULL;
 
 	if (UMA_HOSTILE && refused())
 		return false;
 	if (how == META_EMERGENCY || !lock_take(&supply.lock))
 		return take_emergency(run, count, align);
 	take_late();
-	regretted = supply.regretted;
 	for (r = supply.regions[kind]; r != NULL && !taken; r = r->next)
 		taken = take_from(r, run, count, align);
 	/* Boot memory serves every kind. */
@@ -464,11 +477,12 @@ supply_take(struct supply_run *run, size_t count, size_t align, size_t filled,
 		r = region_make(count * GRANULE, align, kind);
 		taken = r != NULL && take_from(r, run, count, align);
 	}
-	huge = taken && wants_huge(run, count, filled);
-	if (!taken || stay_below_ceiling(supply.regretted - regretted))
+	if (taken)
+		huge = open_huge(run, count, filled);
+	if (!taken || stay_below_ceiling())
 		lock_drop(&supply.lock);
-	if (huge)
-		get_huge(run, count);
+	if (huge != NULL)
+		get_huge(huge, run, count);
 	return taken;
 }
 
@@ -499,12 +513,10 @@ bool
 supply_extend(void *base, size_t count, size_t more) UMA_UNCHECKED_LOCKS
 {
 	struct region *r;
-	size_t regretted;
 	bool taken = false;
 
 	if (!lock_take(&supply.lock))
 		return false;
-	regretted = supply.regretted;
 	r = region_of(base);
 	if (r != NULL) {
 		struct region_hold hold;
@@ -515,7 +527,7 @@ supply_extend(void *base, size_t count, size_t more) UMA_UNCHECKED_LOCKS
 		if (taken)
 			count_taken(r, was, more, &hold);
 	}
-	if (!taken || stay_below_ceiling(supply.regretted - regretted))
+	if (!taken || stay_below_ceiling())
 		lock_drop(&supply.lock);
 	return taken;
 }

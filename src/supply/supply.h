@@ -82,7 +82,7 @@ UMA_NODISCARD bool supply_extend(void *base, size_t count, size_t more);
 /* Forget all free dirty memory. */
 void supply_trim(void);
 
-/* Before the first supply_take(), or at any time later. */
+/* As the user wants it: once, when the library wakes. */
 void supply_thp(enum supply_thp thp);
 
 /* Boot memory as the first region; only it until supply_open(). */

@@ -420,9 +420,9 @@ is_in_two_caches(void)
 }
 
 /*
- * Where CPUs have numbers of the process, two threads have to run at once, or on
- * two CPUs one soon after the other.  In generic mode two threads may share a
- * cache, and no barrier is needed.
+ * Where CPUs have numbers of the process, two threads have to run at once, or
+ * on two CPUs one soon after the other.  In generic mode two threads may share
+ * a cache, and no barrier is needed.
  */
 static void *
 use_two_cpus(void *cpu)

@@ -32,6 +32,7 @@ static struct {
 	size_t populated;
 	unsigned count;
 	bool refused;
+	bool others; /* take the rest meanwhile, and it is forgotten */
 } huge;
 
 bool
@@ -42,6 +43,17 @@ __wrap_port_populate(void *addr, size_t bytes)
 	CHECK(addr == huge.at);
 	huge.populated = bytes;
 	huge.count++;
+	if (huge.others) {
+		struct supply_run run;
+
+		/* Inside the gate, as the one who asked. */
+		REQUIRE(supply_take(
+		    &run, PAGES - 1, GRANULE, 0, SUPPLY_NORMAL, META_NORMAL));
+		CHECK(run.base == huge.at + GRANULE);
+		supply_give(run.base, PAGES - 1, 0, META_NORMAL);
+		supply_trim();
+		CHECK_EQ(supply_dirty_bytes(), 0);
+	}
 	return !huge.refused && __real_port_populate(addr, bytes);
 }
 
@@ -194,9 +206,55 @@ TEST(a_huge_page_refused_is_no_matter)
 	CHECK(huge.count != 0);
 	CHECK(!huge.wanted);
 	CHECK_EQ(run.backed, 0);
-	CHECK_EQ(supply_dirty_bytes(), 0);
+	/* Part of it may be there. */
+	CHECK_EQ(supply_dirty_bytes(), HUGE - GRANULE);
 	take(&run, 1);
 	CHECK_EQ(run.backed, 0);
+}
+
+/* Whoever is first there time and again asks once. */
+TEST(a_huge_page_is_asked_for_once)
+{
+	struct supply_run run;
+	void *base;
+
+	supply_thp(SUPPLY_THP_ALWAYS);
+	run = take_first();
+	base = run.base;
+	huge.count = 0;
+	for (int i = 0; i < 10; i++) {
+		give(base, 1, GRANULE);
+		take(&run, 1);
+		CHECK(run.base == base);
+	}
+	CHECK_EQ(huge.count, 0);
+}
+
+/* Slabs of three granules: one begins before the 2 MiB that it ends in. */
+TEST(a_run_that_reaches_into_it_opens_it)
+{
+	struct supply_run run;
+	char *end;
+
+	supply_thp(SUPPLY_THP_ALWAYS);
+	(void)take_first();
+	huge.count = 0;
+	do
+		take(&run, 3);
+	while (huge.count == 0);
+	end = (char *)run.base + 3 * GRANULE;
+	CHECK((uintptr_t)end % HUGE != 0);
+	CHECK((uintptr_t)end % HUGE < 3 * GRANULE);
+	CHECK(huge.at == end - (uintptr_t)end % HUGE);
+}
+
+/* What others do meanwhile with the rest of it leaves nothing uncounted. */
+TEST(the_rest_is_dirty_whatever_happened_meanwhile)
+{
+	supply_thp(SUPPLY_THP_ALWAYS);
+	huge.others = true;
+	(void)take_first();
+	CHECK_EQ(supply_dirty_bytes(), HUGE - GRANULE);
 }
 
 TEST_MAIN

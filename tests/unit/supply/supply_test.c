@@ -5,9 +5,12 @@
  */
 #include "harness.h"
 
+#include <sys/resource.h>
+
 #include "lock/lock.h"
 #include "meta/meta.h"
 #include "port/port.h"
+#include "sanitized.h"
 #include "supply/supply.h"
 
 #define FLOOR  ((size_t)32 << 20)
@@ -197,7 +200,7 @@ TEST(what_is_taken_again_is_kept)
 {
 	size_t was;
 
-	for (int i = 0; i < 10; i++) {
+	for (int i = 0; i < 15; i++) {
 		now += PERIOD;
 		(void)swing();
 	}
@@ -261,6 +264,21 @@ TEST(what_does_not_fit_goes_before_the_process_grows)
 	CHECK_EQ(forgotten, 128 * GRANULE);
 }
 
+/* As much as it grows by, though one call could forget more. */
+TEST(what_goes_is_no_more_than_what_comes)
+{
+	struct supply_run free;
+	struct supply_run run;
+
+	take(&free, 60);
+	take(&run, 1);
+	give(free.base, 60, 0);
+	REQUIRE(gate_enter());
+	CHECK(supply_extend(run.base, 1, 2));
+	gate_leave();
+	CHECK_EQ(forgotten, 2 * GRANULE);
+}
+
 /* If the holes are wanted again, they are kept from then on. */
 TEST(what_is_wanted_again_is_kept_beside_what_does_not_fit)
 {
@@ -279,7 +297,26 @@ TEST(what_is_wanted_again_is_kept_beside_what_does_not_fit)
 			give(holes[k].base, 1, GRANULE);
 	}
 	CHECK_EQ(forgotten, was);
-	CHECK(was <= 64 * GRANULE);
+	CHECK(was <= 4 * HOLES * GRANULE);
+}
+
+/* Nor do they go each time that something beside them grows by a little. */
+TEST(what_is_wanted_again_is_kept_while_something_grows)
+{
+	struct supply_run grows;
+	struct supply_run run;
+
+	make_holes();
+	for (size_t i = 0; i < 1000; i++) {
+		take(&run, 63);
+		take(&grows, 64);
+		give(run.base, 63, 63 * GRANULE);
+	}
+	CHECK(forgotten <= 4 * HOLES * GRANULE);
+	/* And what was once regretted does not keep all that is freed later. */
+	for (size_t i = 1; i < 2 * HOLES; i += 2)
+		give(runs[i].base, 1, GRANULE);
+	CHECK(supply_dirty_bytes() <= FLOOR + 4 * HOLES * GRANULE);
 }
 
 TEST(backed_memory_is_known_to_be)
@@ -438,6 +475,35 @@ TEST(what_is_forgotten_without_the_lock_comes_back)
 	CHECK(swing() >= SWING - FLOOR);
 	CHECK(supply_dirty_bytes() <= FLOOR);
 	CHECK_EQ(supply_mapped_bytes(), was);
+}
+
+/* Its header is larger than what the free lists of headers are for. */
+TEST(a_region_of_a_gigabyte_goes_with_its_header)
+{
+	const struct rlimit limit = { (rlim_t)1 << 40, (rlim_t)1 << 40 };
+	size_t count = ((size_t)1 << 30) / GRANULE;
+	size_t was = supply_mapped_bytes();
+	struct supply_run run;
+	void *header;
+	size_t meta;
+
+	if (SANITIZED)
+		SKIP("a sanitizer has more addresses than the limit");
+	take(&run, count);
+	give(run.base, count, 0);
+	meta = meta_bytes();
+	REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
+	trim();
+	CHECK(supply_mapped_bytes() <= was);
+	/* Three bits for each granule. */
+	CHECK(meta - meta_bytes() >= 3 * count / 8);
+	REQUIRE(gate_enter());
+	for (size_t bytes = 32; bytes <= 4096; bytes += 32) {
+		header = meta_take(bytes, META_NORMAL);
+		REQUIRE(header != NULL);
+		memset(header, 1, bytes);
+	}
+	gate_leave();
 }
 
 TEST_MAIN
