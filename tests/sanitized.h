@@ -21,6 +21,16 @@ enum { SANITIZED = 1 };
 enum { SANITIZED = 0 };
 #endif
 
+#if defined(__SANITIZE_ADDRESS__)
+enum { ADDRESS_SANITIZED = 1 };
+#elif !defined(__has_feature)
+enum { ADDRESS_SANITIZED = 0 };
+#elif __has_feature(address_sanitizer)
+enum { ADDRESS_SANITIZED = 1 };
+#else
+enum { ADDRESS_SANITIZED = 0 };
+#endif
+
 /*
  * Under these two a run takes ten times as long and more: who counts runs by
  * the hundred makes fewer, and says how many.
