@@ -140,15 +140,18 @@ hand_free(struct vm_zone *z, void *item)
 
 	if (unlikely(told))
 		zone_hand_in(z->zzone, item, "zfree");
-	if (!hand_give(z, item)) {
-		if (!told)
-			return false;
-		keg_return(&z->zzone->keg, &item, 1, "zfree");
-	}
-	/* relaxed: a statistic. */
+	/* Before others can take it: see is_worth_a_look().  relaxed. */
 	atomic_fetch_add_explicit(
 	    &z->zzone->slow_frees, 1, memory_order_relaxed);
-	return true;
+	if (hand_give(z, item))
+		return true;
+	if (told) {
+		keg_return(&z->zzone->keg, &item, 1, "zfree");
+		return true;
+	}
+	atomic_fetch_sub_explicit(
+	    &z->zzone->slow_frees, 1, memory_order_relaxed);
+	return false;
 }
 
 /* One more for the hand; it counts as taken by nobody. */
@@ -159,10 +162,11 @@ find_one(struct uma_zone *zone)
 
 	if (keg_take(&zone->keg, &item, 1, M_NOWAIT) != 0)
 		return item;
+	/* The pop will be counted: see is_worth_a_look().  relaxed. */
+	atomic_fetch_sub_explicit(&zone->slow_allocs, 1, memory_order_relaxed);
 	item = zone_pop(zone);
-	/* relaxed: a statistic.  The pop was counted. */
-	if (item != NULL)
-		atomic_fetch_sub_explicit(
+	if (item == NULL)
+		atomic_fetch_add_explicit(
 		    &zone->slow_allocs, 1, memory_order_relaxed);
 	return item;
 }
@@ -210,10 +214,17 @@ static bool
 is_worth_a_look(struct uma_zone *zone)
 {
 	struct zone_reading r;
+	struct zone_reading later;
 
+	/*
+	 * An item is counted as free before it can be taken, and as taken after
+	 * that.  So with every count of allocations read before any of frees,
+	 * frees can be ahead, but never behind.  acquire fence: for that order.
+	 */
 	zone_read(zone, &r);
-	/* Read while others work, frees can be ahead. */
-	return r.allocs < r.frees + zone->keg.items_max;
+	atomic_thread_fence(memory_order_acquire);
+	zone_read(zone, &later);
+	return r.allocs < later.frees + zone->keg.items_max;
 }
 
 /* From the hand to a user. */
