@@ -398,33 +398,41 @@ supply_trust(bool begin)
 		port_self()->trusts += begin ? 1u : -1u;
 }
 
+/* Where a huge page is to come: in a region that stays while a run is used. */
+struct huge {
+	struct region *region; /* NULL: none is */
+	size_t at;
+};
+
 /*
- * Where a huge page is to come, NULL for nowhere: the 2 MiB that a run ends in,
- * if nobody else was there.  From now on they are dirty.
+ * The 2 MiB that a run ends in, if nobody else was there.  From now on they
+ * are dirty.
  */
-static void *
+static struct huge
 open_huge(const struct supply_run *run, size_t count, size_t filled)
     UMA_REQUIRES(&supply.lock)
 {
+	const struct huge none = { NULL, 0 };
 	size_t used = tally_get(&supply.used);
-	struct region *r;
+	struct huge h;
 	size_t was;
-	size_t at;
 
-	if (filled == 0 || supply.thp == SUPPLY_THP_NEVER || run->boot)
-		return NULL;
+	if (filled == 0 || supply.thp == SUPPLY_THP_NEVER)
+		return none;
 	if (supply.thp == SUPPLY_THP_DEFAULT &&
 	    (used < HUGE_FROM || filled < used / HUGE_PART))
-		return NULL;
-	r = region_of(run->base);
-	was = r->dirty_count;
-	at = region_open(
-	    r, ((uintptr_t)run->base - (uintptr_t)r->base) / GRANULE, count);
-	if (at == REGION_NONE)
-		return NULL;
-	count_dirty(r, was);
+		return none;
+	h.region = region_of(run->base);
+	if (h.region == NULL || h.region->boot)
+		return none;
+	was = h.region->dirty_count;
+	h.at = ((uintptr_t)run->base - (uintptr_t)h.region->base) / GRANULE;
+	h.at = region_open(h.region, h.at, count);
+	if (h.at == REGION_NONE)
+		return none;
+	count_dirty(h.region, was);
 	raise_ceiling();
-	return r->base + at * GRANULE;
+	return h;
 }
 
 /*
@@ -432,8 +440,9 @@ open_huge(const struct supply_run *run, size_t count, size_t filled)
  * is put behind what is forgotten there later on.
  */
 static void
-get_huge(void *memory, struct supply_run *run, size_t count)
+get_huge(struct huge h, struct supply_run *run, size_t count)
 {
+	void *memory = h.region->base + h.at * GRANULE;
 	bool ok;
 
 	port_huge(memory, REGION_ALIGN, true);
@@ -444,12 +453,10 @@ get_huge(void *memory, struct supply_run *run, size_t count)
 	if (memory == run->base)
 		run->backed = count * GRANULE;
 	if (lock_take(&supply.lock)) {
-		struct region *r = region_of(memory);
-		size_t at = ((uintptr_t)memory - (uintptr_t)r->base) / GRANULE;
-		size_t was = r->dirty_count;
+		size_t was = h.region->dirty_count;
 
-		region_backed(r, at);
-		count_dirty(r, was);
+		region_backed(h.region, h.at);
+		count_dirty(h.region, was);
 		lock_drop(&supply.lock);
 	}
 }
@@ -460,7 +467,7 @@ supply_take(struct supply_run *run, size_t count, size_t align, size_t filled,
 {
 	struct region *r;
 	bool taken = false;
-	void *huge = NULL;
+	struct huge huge = { NULL, 0 };
 
 	if (UMA_HOSTILE && refused())
 		return false;
@@ -481,7 +488,7 @@ supply_take(struct supply_run *run, size_t count, size_t align, size_t filled,
 		huge = open_huge(run, count, filled);
 	if (!taken || stay_below_ceiling())
 		lock_drop(&supply.lock);
-	if (huge != NULL)
+	if (huge.region != NULL)
 		get_huge(huge, run, count);
 	return taken;
 }
