@@ -10,39 +10,26 @@
 #ifndef TESTS_SANITIZED_H
 #define TESTS_SANITIZED_H
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SANITIZED = 1 };
-#elif !defined(__has_feature)
-enum { SANITIZED = 0 };
-#elif __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-enum { SANITIZED = 1 };
+/* gcc says it by a macro of its own, clang as a feature. */
+#ifdef __has_feature
+#define SANITIZED_FOR(feature) __has_feature(feature)
 #else
-enum { SANITIZED = 0 };
+#define SANITIZED_FOR(feature) 0
 #endif
 
-#if defined(__SANITIZE_ADDRESS__)
-enum { ADDRESS_SANITIZED = 1 };
-#elif !defined(__has_feature)
-enum { ADDRESS_SANITIZED = 0 };
-#elif __has_feature(address_sanitizer)
-enum { ADDRESS_SANITIZED = 1 };
-#else
-enum { ADDRESS_SANITIZED = 0 };
-#endif
-
+#if defined(__SANITIZE_ADDRESS__) || SANITIZED_FOR(address_sanitizer)
+enum { ADDRESS_SANITIZED = 1, SLOWLY_SANITIZED = 0 };
+#elif defined(__SANITIZE_THREAD__) || SANITIZED_FOR(thread_sanitizer) || \
+    SANITIZED_FOR(memory_sanitizer)
 /*
- * Under these two a run takes ten times as long and more: who counts runs by
- * the hundred makes fewer, and says how many.
+ * A run takes ten times as long and more: who counts runs by the hundred makes
+ * fewer, and says how many.
  */
-#if defined(__SANITIZE_THREAD__)
-enum { SLOWLY_SANITIZED = 1 };
-#elif !defined(__has_feature)
-enum { SLOWLY_SANITIZED = 0 };
-#elif __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-enum { SLOWLY_SANITIZED = 1 };
+enum { ADDRESS_SANITIZED = 0, SLOWLY_SANITIZED = 1 };
 #else
-enum { SLOWLY_SANITIZED = 0 };
+enum { ADDRESS_SANITIZED = 0, SLOWLY_SANITIZED = 0 };
 #endif
+
+enum { SANITIZED = ADDRESS_SANITIZED || SLOWLY_SANITIZED };
 
 #endif /* TESTS_SANITIZED_H */

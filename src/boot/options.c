@@ -131,44 +131,44 @@ print_help(void)
 	}
 }
 
-/* Whether the value is one of the key's; says so if not. */
-static bool
-check_value(const struct key *key, struct piece value)
+/* The place of a value among the key's; says so if it has none: -1. */
+static int
+value_of(const struct key *key, struct piece value)
 {
 	const char *best = key->values[0];
 
 	if (best == NULL)
-		return true;
-	for (size_t v = 0; key->values[v] != NULL; v++) {
+		return 0;
+	for (int v = 0; key->values[v] != NULL; v++) {
 		if (is_text(value, key->values[v]))
-			return true;
+			return v;
 		best = nearer(value, best, key->values[v]);
 	}
 	complain("unknown value", value, best);
-	return false;
+	return -1;
 }
 
 static void
 apply(struct options *out, struct piece name, struct piece value)
 {
+	int v;
+
 	for (size_t i = 0; i < KEYS; i++) {
 		if (!is_text(name, keys[i].name))
 			continue;
-		if (!check_value(&keys[i], value))
+		v = value_of(&keys[i], value);
+		if (v < 0)
 			return;
 		if (i == KEY_PERCPU)
-			out->generic = is_text(value, "generic");
-		else if (i == KEY_MALLOC9 && is_text(value, "debug"))
+			out->generic = v == 1;
+		else if (i == KEY_MALLOC9 && v == 0)
 			out->malloc9_debug = true;
 		else if (i == KEY_MALLOC9)
 			out->malloc9_exec = true;
 		else if (i == KEY_WATCH)
-			out->unwatched = is_text(value, "off");
+			out->unwatched = v == 1;
 		else if (i == KEY_THP)
-			out->thp = is_text(value, "never") ? SUPPLY_THP_NEVER
-				   : is_text(value, "always")
-				       ? SUPPLY_THP_ALWAYS
-				       : SUPPLY_THP_DEFAULT;
+			out->thp = (uint8_t)v; /* as enum supply_thp has them */
 		return;
 	}
 	complain("unknown key", name, nearest_key(name));

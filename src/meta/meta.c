@@ -81,8 +81,7 @@ map(size_t bytes, size_t align)
 	if (memory == NULL)
 		return NULL;
 	count_bytes(bytes);
-	port_huge(memory, bytes, false);
-	port_name(memory, bytes, "uma:meta");
+	port_own(memory, bytes, "uma:meta");
 	return memory;
 }
 

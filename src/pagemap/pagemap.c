@@ -78,8 +78,7 @@ pagemap_open(const void *memory)
 	if (words == NULL)
 		return;
 	granules *= 2; /* as the loop left it */
-	port_huge(words, granules * sizeof(*words), false);
-	port_name(words, granules * sizeof(*words), "uma:meta");
+	port_own(words, granules * sizeof(*words), "uma:meta");
 	window_set((uintptr_t)words, words, granules);
 }
 
@@ -178,7 +177,7 @@ pagemap_drop_leaf(void *leaf)
 	if (leaf != NULL &&
 	    !atomic_compare_exchange_strong_explicit(&spare, &none, leaf,
 		memory_order_release, memory_order_relaxed))
-		port_unmap(leaf, sizeof(struct leaf));
+		meta_give(leaf, sizeof(struct leaf), META_NORMAL);
 }
 
 void

@@ -81,6 +81,14 @@ void port_huge(void *addr, size_t bytes, bool wanted);
 /* Name the range for the system's tools; a wish. */
 void port_name(void *addr, size_t bytes, const char *name);
 
+/* What the library has mapped for itself: by that name, in small pages. */
+static inline void
+port_own(void *addr, size_t bytes, const char *name)
+{
+	port_huge(addr, bytes, false);
+	port_name(addr, bytes, name);
+}
+
 /* ---- backing objects ---- */
 
 /* An anonymous object of `bytes`; a descriptor, or -1. */

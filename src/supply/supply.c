@@ -98,8 +98,7 @@ region_make(size_t bytes, size_t align, enum supply_kind kind)
 		port_unmap(base, step);
 		return NULL;
 	}
-	port_name(base, step, "uma:slabs");
-	port_huge(base, step, false);
+	port_own(base, step, "uma:slabs");
 	atomic_fetch_add_explicit(&supply.mapped, step, memory_order_relaxed);
 	if (supply.step < STEP_MAX && port_address_limit() == SIZE_MAX)
 		supply.step *= 2;
@@ -119,6 +118,20 @@ region_of(const void *base)
 		}
 	}
 	return NULL;
+}
+
+/* Which granule of its region an address lies in. */
+static size_t
+index_of(const struct region *r, const void *base)
+{
+	return ((uintptr_t)base - (uintptr_t)r->base) / GRANULE;
+}
+
+/* Bytes that have memory behind them, or may have. */
+static size_t
+held_bytes(void)
+{
+	return tally_get(&supply.used) * GRANULE + supply_dirty_bytes();
 }
 
 static void
@@ -190,7 +203,7 @@ static void
 give_to(struct region *r, void *base, size_t count, size_t backed)
 {
 	size_t was = r->dirty_count;
-	size_t at = ((uintptr_t)base - (uintptr_t)r->base) / GRANULE;
+	size_t at = index_of(r, base);
 
 	region_give(r, at, count, backed / GRANULE);
 	tally_add(&supply.used, -count);
@@ -244,11 +257,10 @@ give_late(void *base, size_t count, size_t backed)
 static bool
 forget_one(struct region *r, size_t bytes, bool *held) UMA_UNCHECKED_LOCKS
 {
-	size_t most = min_size(FORGET_MAX, bytes) / GRANULE;
+	size_t most = div_up(min_size(FORGET_MAX, bytes), GRANULE);
 	size_t was = r->dirty_count;
 	size_t count;
-	size_t at = r->boot ? REGION_NONE
-			    : region_take_dirty(r, max_size(most, 1), &count);
+	size_t at = r->boot ? REGION_NONE : region_take_dirty(r, most, &count);
 	bool clean;
 
 	if (at == REGION_NONE)
@@ -343,9 +355,7 @@ decay(void) UMA_UNCHECKED_LOCKS
 static void
 raise_ceiling(void)
 {
-	size_t sum = tally_get(&supply.used) * GRANULE + supply_dirty_bytes();
-
-	supply.ceiling = max_size(supply.ceiling, sum);
+	supply.ceiling = max_size(supply.ceiling, held_bytes());
 }
 
 /*
@@ -358,7 +368,7 @@ static bool
 stay_below_ceiling(void) UMA_UNCHECKED_LOCKS
 {
 	size_t dirty = supply_dirty_bytes();
-	size_t sum = tally_get(&supply.used) * GRANULE + dirty;
+	size_t sum = held_bytes();
 	size_t target;
 
 	if (sum <= supply.ceiling)
@@ -426,8 +436,7 @@ open_huge(const struct supply_run *run, size_t count, size_t filled)
 	if (h.region == NULL || h.region->boot)
 		return none;
 	was = h.region->dirty_count;
-	h.at = ((uintptr_t)run->base - (uintptr_t)h.region->base) / GRANULE;
-	h.at = region_open(h.region, h.at, count);
+	h.at = region_open(h.region, index_of(h.region, run->base), count);
 	if (h.at == REGION_NONE)
 		return none;
 	count_dirty(h.region, was);
@@ -528,7 +537,7 @@ supply_extend(void *base, size_t count, size_t more) UMA_UNCHECKED_LOCKS
 	if (r != NULL) {
 		struct region_hold hold;
 		size_t was = r->dirty_count;
-		size_t at = ((uintptr_t)base - (uintptr_t)r->base) / GRANULE;
+		size_t at = index_of(r, base);
 
 		taken = region_take_at(r, at + count, more, &hold);
 		if (taken)

@@ -262,26 +262,33 @@ mappings_kib(const char *field)
 	return sum;
 }
 
+/* The line that a file of the kernel has on huge pages. */
+static bool
+thp_file(const char *name, char *text, int bytes)
+{
+	char path[128];
+	FILE *f;
+	bool ok;
+
+	snprintf(
+	    path, sizeof path, "/sys/kernel/mm/transparent_hugepage/%s", name);
+	f = fopen(path, "r");
+	if (f == NULL)
+		return false;
+	ok = fgets(text, bytes, f) != NULL;
+	fclose(f);
+	return ok;
+}
+
 static bool
 gives_huge_pages(void)
 {
-	static const char path[] = "/sys/kernel/mm/transparent_hugepage/";
-	char text[128] = "";
-	char name[128];
-	FILE *f;
+	char text[128];
 
-	snprintf(name, sizeof name, "%shpage_pmd_size", path);
-	f = fopen(name, "r");
-	if (f == NULL || fgets(text, sizeof text, f) == NULL ||
-	    strtol(text, NULL, 10) != 2L << 20)
-		return false;
-	fclose(f);
-	snprintf(name, sizeof name, "%senabled", path);
-	f = fopen(name, "r");
-	if (f == NULL || fgets(text, sizeof text, f) == NULL)
-		return false;
-	fclose(f);
-	return strstr(text, "[never]") == NULL;
+	return thp_file("hpage_pmd_size", text, sizeof text) &&
+	       strtol(text, NULL, 10) == 2L << 20 &&
+	       thp_file("enabled", text, sizeof text) &&
+	       strstr(text, "[never]") == NULL;
 }
 
 /* A large heap has them, a small one has not, and they go when it is freed. */
@@ -297,7 +304,8 @@ TEST(huge_pages_of_a_large_zone)
 	for (int i = SMALL; i < LARGE; i++)
 		items[i] = uma_zalloc(zone, M_WAITOK);
 	if (gives_huge_pages() && !HOSTILE)
-		CHECK(mappings_kib("AnonHugePages:") >= LARGE / 4 * 4);
+		CHECK(mappings_kib("AnonHugePages:") >=
+		      LARGE * (BYTES / 1024) / 4);
 	for (int i = 0; i < LARGE; i++)
 		uma_zfree(zone, items[i]);
 	uma_reclaim();

@@ -5,6 +5,7 @@
 #include "lock/lock.h"
 #include "port/port.h"
 #include "supply/supply.h"
+#include "unit/supply/calls.h"
 
 #define HUGE  ((size_t)2 << 20)
 #define PAGES (HUGE / GRANULE)
@@ -70,31 +71,7 @@ __wrap_port_huge(void *addr, size_t bytes, bool wanted)
 static void
 take(struct supply_run *run, size_t count)
 {
-	bool ok;
-
-	REQUIRE(gate_enter());
-	supply_trust(true);
-	ok = supply_take(
-	    run, count, GRANULE, filled, SUPPLY_NORMAL, META_NORMAL);
-	supply_trust(false);
-	gate_leave();
-	REQUIRE(ok);
-}
-
-static void
-give(void *base, size_t count, size_t backed)
-{
-	REQUIRE(gate_enter());
-	supply_give(base, count, backed, META_NORMAL);
-	gate_leave();
-}
-
-static void
-trim(void)
-{
-	REQUIRE(gate_enter());
-	supply_trim();
-	gate_leave();
+	REQUIRE(calls_take(run, count, filled));
 }
 
 /* Take one by one until a new 2 MiB begins, and that one. */
@@ -137,7 +114,7 @@ TEST(a_huge_page_comes_with_the_first_small_run)
 	CHECK_EQ(forgotten, 0);
 	(void)take_first();
 	CHECK_EQ(huge.count, 1);
-	trim();
+	calls_trim();
 	CHECK_EQ(forgotten, HUGE - GRANULE);
 }
 
@@ -190,8 +167,8 @@ TEST(none_comes_to_what_may_stay_untouched)
 	/* What was used before is not asked for again. */
 	run = take_first();
 	CHECK_EQ(huge.count, 1);
-	give(run.base, 1, GRANULE);
-	trim();
+	calls_give(run.base, 1, GRANULE);
+	calls_trim();
 	take(&run, 1);
 	CHECK_EQ(huge.count, 1);
 }
@@ -223,7 +200,7 @@ TEST(a_huge_page_is_asked_for_once)
 	base = run.base;
 	huge.count = 0;
 	for (int i = 0; i < 10; i++) {
-		give(base, 1, GRANULE);
+		calls_give(base, 1, GRANULE);
 		take(&run, 1);
 		CHECK(run.base == base);
 	}

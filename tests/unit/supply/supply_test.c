@@ -12,6 +12,7 @@
 #include "port/port.h"
 #include "sanitized.h"
 #include "supply/supply.h"
+#include "unit/supply/calls.h"
 
 #define FLOOR  ((size_t)32 << 20)
 #define COUNT  2048u /* granules of a swing, four times the floor */
@@ -128,39 +129,10 @@ __wrap_port_tick_ns(void)
 	return now;
 }
 
-static bool
-try_take(struct supply_run *run, size_t count)
-{
-	bool ok;
-
-	REQUIRE(gate_enter());
-	supply_trust(true);
-	ok = supply_take(run, count, GRANULE, 0, SUPPLY_NORMAL, META_NORMAL);
-	supply_trust(false);
-	gate_leave();
-	return ok;
-}
-
 static void
 take(struct supply_run *run, size_t count)
 {
-	REQUIRE(try_take(run, count));
-}
-
-static void
-give(void *base, size_t count, size_t backed)
-{
-	REQUIRE(gate_enter());
-	supply_give(base, count, backed, META_NORMAL);
-	gate_leave();
-}
-
-static void
-trim(void)
-{
-	REQUIRE(gate_enter());
-	supply_trim();
-	gate_leave();
+	REQUIRE(calls_take(run, count, 0));
 }
 
 /* Use much, and free it; returns how much of it was forgotten. */
@@ -172,7 +144,7 @@ swing(void)
 	for (size_t i = 0; i < COUNT; i++)
 		take(&runs[i], 1);
 	for (size_t i = 0; i < COUNT; i++)
-		give(runs[i].base, 1, GRANULE);
+		calls_give(runs[i].base, 1, GRANULE);
 	return forgotten - was;
 }
 
@@ -185,7 +157,7 @@ pass(unsigned periods)
 	while (periods-- > 0) {
 		now += PERIOD;
 		take(&run, 1);
-		give(run.base, 1, GRANULE);
+		calls_give(run.base, 1, GRANULE);
 	}
 }
 
@@ -244,7 +216,7 @@ make_holes(void)
 	for (size_t i = 0; i < 2 * HOLES; i++)
 		take(&runs[i], 1);
 	for (size_t i = 0; i < 2 * HOLES; i += 2)
-		give(runs[i].base, 1, GRANULE);
+		calls_give(runs[i].base, 1, GRANULE);
 	CHECK_EQ(supply_dirty_bytes(), HOLES * GRANULE);
 }
 
@@ -272,7 +244,7 @@ TEST(what_goes_is_no_more_than_what_comes)
 
 	take(&free, 60);
 	take(&run, 1);
-	give(free.base, 60, 0);
+	calls_give(free.base, 60, 0);
 	REQUIRE(gate_enter());
 	CHECK(supply_extend(run.base, 1, 2));
 	gate_leave();
@@ -290,11 +262,11 @@ TEST(what_is_wanted_again_is_kept_beside_what_does_not_fit)
 	for (int i = 0; i < 10; i++) {
 		was = forgotten;
 		take(&run, 64);
-		give(run.base, 64, 64 * GRANULE);
+		calls_give(run.base, 64, 64 * GRANULE);
 		for (size_t k = 0; k < HOLES; k++)
 			take(&holes[k], 1);
 		for (size_t k = 0; k < HOLES; k++)
-			give(holes[k].base, 1, GRANULE);
+			calls_give(holes[k].base, 1, GRANULE);
 	}
 	CHECK_EQ(forgotten, was);
 	CHECK(was <= 4 * HOLES * GRANULE);
@@ -310,12 +282,12 @@ TEST(what_is_wanted_again_is_kept_while_something_grows)
 	for (size_t i = 0; i < 1000; i++) {
 		take(&run, 63);
 		take(&grows, 64);
-		give(run.base, 63, 63 * GRANULE);
+		calls_give(run.base, 63, 63 * GRANULE);
 	}
 	CHECK(forgotten <= 4 * HOLES * GRANULE);
 	/* And what was once regretted does not keep all that is freed later. */
 	for (size_t i = 1; i < 2 * HOLES; i += 2)
-		give(runs[i].base, 1, GRANULE);
+		calls_give(runs[i].base, 1, GRANULE);
 	CHECK(supply_dirty_bytes() <= FLOOR + 4 * HOLES * GRANULE);
 }
 
@@ -324,27 +296,27 @@ TEST(backed_memory_is_known_to_be)
 	struct supply_run run;
 	void *base;
 
-	trim();
+	calls_trim();
 	take(&run, 8);
 	CHECK_EQ(run.dirty, 0);
 	CHECK_EQ(run.backed, 0);
 	base = run.base;
-	give(base, 8, 3 * GRANULE + 1);
+	calls_give(base, 8, 3 * GRANULE + 1);
 	take(&run, 5);
 	CHECK(run.base == base);
 	CHECK_EQ(run.dirty, 5 * GRANULE);
 	CHECK_EQ(run.backed, 3 * GRANULE);
 	/* What it is given back with counts, not what it was. */
-	give(base, 5, 0);
+	calls_give(base, 5, 0);
 	take(&run, 8);
 	CHECK_EQ(run.dirty, 8 * GRANULE);
 	CHECK_EQ(run.backed, 0);
-	give(base, 8, 8 * GRANULE);
-	trim();
+	calls_give(base, 8, 8 * GRANULE);
+	calls_trim();
 	take(&run, 8);
 	CHECK_EQ(run.dirty, 0);
 	CHECK_EQ(run.backed, 0);
-	give(base, 8, 0);
+	calls_give(base, 8, 0);
 }
 
 /* Without the gate the run is given late, and keeps what is known of it. */
@@ -354,7 +326,7 @@ TEST(backed_memory_that_comes_late_is_too)
 	struct supply_run other;
 	void *base;
 
-	trim();
+	calls_trim();
 	take(&run, 2);
 	base = run.base;
 	supply_give(base, 2, GRANULE, META_EMERGENCY);
@@ -364,8 +336,8 @@ TEST(backed_memory_that_comes_late_is_too)
 	take(&run, 1);
 	CHECK_EQ(run.backed, 0);
 	CHECK_EQ(run.dirty, GRANULE);
-	give(other.base, 1, 0);
-	give(run.base, 1, 0);
+	calls_give(other.base, 1, 0);
+	calls_give(run.base, 1, 0);
 }
 
 /* ---- refused ---- */
@@ -377,7 +349,7 @@ TEST(a_region_without_headers_leaves_nothing)
 
 	for (unsigned header = 1; header <= 2; header++) {
 		refuse_header = header;
-		CHECK(!try_take(&run, 1));
+		CHECK(!calls_take(&run, 1, 0));
 		CHECK_EQ(refuse_header, 0);
 		CHECK_EQ(headers, 0);
 		CHECK_EQ(mapped, 0);
@@ -386,7 +358,7 @@ TEST(a_region_without_headers_leaves_nothing)
 	take(&run, 1);
 	CHECK_EQ(headers, 2);
 	CHECK_EQ(mapped, supply_mapped_bytes());
-	give(run.base, 1, 0);
+	calls_give(run.base, 1, 0);
 }
 
 /* It lies in no region, and goes back at once or by who comes next. */
@@ -405,11 +377,11 @@ TEST(a_run_without_the_lock_is_a_mapping)
 		CHECK_EQ(mapped, was + 3 * GRANULE);
 		CHECK_EQ(supply_mapped_bytes(), was);
 		refuse_lock = late != 0 ? 1 : 0;
-		give(other.base, 3, 0);
+		calls_give(other.base, 3, 0);
 		/* The next one with the lock takes in what came late. */
 		CHECK_EQ(mapped, late != 0 ? was + 3 * GRANULE : was);
 	}
-	give(run.base, 1, 0);
+	calls_give(run.base, 1, 0);
 	CHECK_EQ(mapped, was);
 }
 
@@ -418,12 +390,12 @@ TEST(trim_without_the_lock_does_nothing)
 	struct supply_run run;
 
 	take(&run, 8);
-	give(run.base, 8, 0);
+	calls_give(run.base, 8, 0);
 	refuse_lock = 1;
-	trim();
+	calls_trim();
 	CHECK_EQ(forgotten, 0);
 	CHECK_EQ(supply_dirty_bytes(), 8 * GRANULE);
-	trim();
+	calls_trim();
 	CHECK_EQ(forgotten, 8 * GRANULE);
 	CHECK_EQ(supply_dirty_bytes(), 0);
 }
@@ -438,7 +410,7 @@ TEST(a_run_without_the_lock_does_not_grow)
 	CHECK(!supply_extend(run.base, 1, 1));
 	CHECK(supply_extend(run.base, 1, 1));
 	gate_leave();
-	give(run.base, 2, 0);
+	calls_give(run.base, 2, 0);
 	CHECK_EQ(supply_dirty_bytes(), 2 * GRANULE);
 }
 
@@ -454,9 +426,9 @@ TEST(what_is_forgotten_without_the_lock_comes_back)
 
 	take(&run, 8);
 	base = run.base;
-	give(base, 8, 8 * GRANULE);
+	calls_give(base, 8, 8 * GRANULE);
 	refuse_lock_again = true;
-	trim();
+	calls_trim();
 	refuse_lock_again = false;
 	CHECK_EQ(refuse_lock, 0);
 	CHECK_EQ(supply_dirty_bytes(), 0);
@@ -464,7 +436,7 @@ TEST(what_is_forgotten_without_the_lock_comes_back)
 	CHECK(run.base == base);
 	CHECK_EQ(run.dirty, 8 * GRANULE);
 	CHECK_EQ(run.backed, 0);
-	give(base, 8, 0);
+	calls_give(base, 8, 0);
 	/* The same at every give, and with much. */
 	refuse_lock_again = true;
 	(void)swing();
@@ -490,10 +462,10 @@ TEST(a_region_of_a_gigabyte_goes_with_its_header)
 	if (SANITIZED)
 		SKIP("a sanitizer has more addresses than the limit");
 	take(&run, count);
-	give(run.base, count, 0);
+	calls_give(run.base, count, 0);
 	meta = meta_bytes();
 	REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
-	trim();
+	calls_trim();
 	CHECK(supply_mapped_bytes() <= was);
 	/* Three bits for each granule. */
 	CHECK(meta - meta_bytes() >= 3 * count / 8);
