@@ -140,7 +140,7 @@ hand_free(struct vm_zone *z, void *item)
 
 	if (unlikely(told))
 		zone_hand_in(z->zzone, item, "zfree");
-	/* Before others can take it: see is_worth_a_look().  relaxed. */
+	/* Before others can take it: see vm_zone_all_out().  relaxed. */
 	atomic_fetch_add_explicit(
 	    &z->zzone->slow_frees, 1, memory_order_relaxed);
 	if (hand_give(z, item))
@@ -162,7 +162,7 @@ find_one(struct uma_zone *zone)
 
 	if (keg_take(&zone->keg, &item, 1, M_NOWAIT) != 0)
 		return item;
-	/* The pop will be counted: see is_worth_a_look().  relaxed. */
+	/* The pop will be counted: see vm_zone_all_out().  relaxed. */
 	atomic_fetch_sub_explicit(&zone->slow_allocs, 1, memory_order_relaxed);
 	item = zone_pop(zone);
 	if (item == NULL)
@@ -206,13 +206,10 @@ is_shut_out(void)
 	return false;
 }
 
-/*
- * Whether items of a limited zone are neither out nor to be found: some other
- * thread has them in its hands, between keg and cache, and will be done soon.
- */
-static bool
-is_worth_a_look(struct uma_zone *zone)
+bool
+vm_zone_all_out(const struct vm_zone *z)
 {
+	struct uma_zone *zone = z->zzone;
 	struct zone_reading r;
 	struct zone_reading later;
 
@@ -224,7 +221,7 @@ is_worth_a_look(struct uma_zone *zone)
 	zone_read(zone, &r);
 	atomic_thread_fence(memory_order_acquire);
 	zone_read(zone, &later);
-	return r.allocs < later.frees + zone->keg.items_max;
+	return r.allocs >= later.frees + zone->keg.items_max;
 }
 
 /* From the hand to a user. */
@@ -263,10 +260,14 @@ take_limited(struct vm_zone *z)
 			return item;
 		}
 		item = take_in_hand(z);
-		/* Where memory is refused nobody else has the item. */
+		/*
+		 * What users do not have and is not found is in the hands of
+		 * another thread, between keg and cache, that will be done
+		 * soon.  But where memory is refused nobody has it.
+		 */
 		if (item != NULL || looks == LOOKS_MAX ||
 		    tally_get(&zone->keg.refusals) != refused ||
-		    !is_worth_a_look(zone))
+		    vm_zone_all_out(z))
 			return item;
 		port_yield();
 	}

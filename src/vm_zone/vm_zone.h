@@ -114,6 +114,11 @@ void vm_zone_check(const struct vm_zone *z, const char *function);
 void vm_zone_empty_hand(struct vm_zone *z);
 /* Items in it. */
 unsigned vm_zone_hand_items(const struct vm_zone *z);
+/*
+ * Whether users have all items of a ZONE_INTERRUPT zone.  While other threads
+ * take and give it may say no where they have, but never yes where not.
+ */
+bool vm_zone_all_out(const struct vm_zone *z);
 
 /* bootitem.c: the caller's items. */
 

@@ -11,6 +11,7 @@
 #include <ucontext.h>
 
 #include "malloc9/inner.h"
+#include "trapped.h"
 
 static UMA_MALLOC_DEFINE(M_INSIDE, "inside", "");
 
@@ -74,7 +75,7 @@ TEST(events_of_any_size)
 
 /* ---- steps ---- */
 
-#if defined(__x86_64__)
+#if TRAPPED
 #define MANY 10000
 
 static volatile sig_atomic_t steps;
@@ -84,26 +85,6 @@ step(int signo)
 {
 	(void)signo;
 	steps++;
-}
-
-/* The trap flag, set or cleared beyond the red zone. */
-static void
-trap_each(bool on)
-{
-	if (on)
-		__asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"
-				 "pushfq\n\t"
-				 "orq $0x100, (%%rsp)\n\t"
-				 "popfq\n\t"
-				 "leaq 128(%%rsp), %%rsp" ::
-				     : "memory", "cc");
-	else
-		__asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"
-				 "pushfq\n\t"
-				 "andq $~0x100, (%%rsp)\n\t"
-				 "popfq\n\t"
-				 "leaq 128(%%rsp), %%rsp" ::
-				     : "memory", "cc");
 }
 
 static long
@@ -179,7 +160,7 @@ replace(int signo, siginfo_t *info, void *context)
 	(void)info;
 	if (++steps != step_wanted)
 		return;
-	c->uc_mcontext.gregs[REG_EFL] &= ~0x100ll;
+	c->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
 	was_inside = !gate_enter();
 	if (was_inside)
 		return;

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * steps.c - at no instruction is an item counted as out that is not
+ *
+ * zalloc() of a limited zone gives up when all items are out by the counts.  So
+ * one that is counted as out while it is not makes it return NULL below the
+ * limit, where another thread has the last item in its hands.
+ *
+ * Method: a call goes step by step, or stops at each write of a cache's word,
+ * and the counts are read there; or the reading itself goes step by step, and
+ * others give and take at one of its steps.
+ */
+#include "harness.h"
+
+#include <linux/hw_breakpoint.h>
+#include <linux/perf_event.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/syscall.h>
+
+#include "cpus.h"
+#include "lock/lock.h"
+#include "percpu/percpu.h"
+#include "trapped.h"
+#include "vm_zone/vm_zone.h"
+#include "zone/zone.h"
+
+#if TRAPPED
+#include <ucontext.h>
+
+#define LIMIT 12
+
+static vm_zone_t zone;
+static void *items[LIMIT];
+static volatile sig_atomic_t steps;
+
+static void
+make(void (*handler)(int signo, siginfo_t *info, void *context))
+{
+	struct sigaction act = { .sa_sigaction = handler,
+		.sa_flags = SA_SIGINFO };
+
+	REQUIRE(sigaction(SIGTRAP, &act, NULL) == 0);
+	steps = 0;
+	zone = uma_vm_zinit("steps", 100, LIMIT, ZONE_INTERRUPT, 0);
+	REQUIRE(zone != NULL);
+}
+
+static pthread_t
+start(void *(*body)(void *arg), void *arg)
+{
+	pthread_t t;
+
+	REQUIRE(pthread_create(&t, NULL, body, arg) == 0);
+	return t;
+}
+
+static void
+end(pthread_t t)
+{
+	REQUIRE(pthread_join(t, NULL) == 0);
+}
+
+static void
+take(int from, int to)
+{
+	for (int i = from; i < to; i++) {
+		items[i] = uma_vm_zalloc(zone);
+		REQUIRE(items[i] != NULL);
+	}
+}
+
+static void
+give(int from, int to)
+{
+	for (int i = from; i < to; i++)
+		uma_vm_zfree(zone, items[i]);
+}
+
+static int64_t
+counted_out(void)
+{
+	struct zone_reading r;
+
+	zone_read(zone->zzone, &r);
+	return (int64_t)(r.allocs - r.frees);
+}
+
+/* ---- a free into the hand ---- */
+
+static volatile sig_atomic_t wrong;
+static volatile sig_atomic_t seen; /* steps with the item in the hand */
+
+static void
+watch_the_hand(int signo, siginfo_t *info, void *context)
+{
+	(void)signo;
+	(void)info;
+	(void)context;
+	steps++;
+	if (vm_zone_hand_items(zone) == 0)
+		return;
+	seen++;
+	wrong += vm_zone_all_out(zone);
+}
+
+TEST(an_item_in_the_hand_is_not_out)
+{
+	make(watch_the_hand);
+	take(0, LIMIT);
+	CHECK_EQ(vm_zone_hand_items(zone), 0);
+	CHECK(vm_zone_all_out(zone));
+	trap_each(true);
+	uma_vm_zfree(zone, items[0]);
+	trap_each(false);
+	CHECK_EQ(vm_zone_hand_items(zone), 1);
+	CHECK(steps > 100);
+	CHECK(seen > 10);
+	CHECK_EQ(wrong, 0);
+	give(1, LIMIT);
+	uma_vm_zdestroy(zone);
+}
+
+/* ---- from the cache to the hand ---- */
+
+static int64_t most;
+
+static void
+watch_the_count(int signo, siginfo_t *info, void *context)
+{
+	int64_t out = counted_out();
+
+	(void)signo;
+	(void)info;
+	(void)context;
+	seen++;
+	if (out > most)
+		most = out;
+}
+
+/* SIGTRAP after each write of this thread's to a word.  -1: not allowed. */
+static int
+trap_writes(const void *word)
+{
+	struct perf_event_attr attr = { .type = PERF_TYPE_BREAKPOINT,
+		.size = sizeof attr,
+		.bp_type = HW_BREAKPOINT_W,
+		.bp_addr = (uintptr_t)word,
+		.bp_len = sizeof(uint64_t),
+		.sample_period = 1,
+		.sigtrap = 1,
+		.remove_on_exec = 1,
+		.exclude_kernel = 1,
+		.exclude_hv = 1 };
+
+	return (int)syscall(
+	    SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+/* As a handler that interrupts a miss: no item of other CPUs' caches. */
+static void
+take_from_the_hand(void **item)
+{
+	REQUIRE(gate_enter());
+	*item = uma_vm_zalloc(zone);
+	gate_leave();
+	REQUIRE(*item != NULL);
+}
+
+static void *
+take_it_elsewhere(void *item)
+{
+	REQUIRE(cpu_pin(1));
+	take_from_the_hand(item);
+	return NULL;
+}
+
+/*
+ * Two items out, and the hand got one from the cache of this CPU.  False where
+ * a preemption took the calls another way, which those in a hit do.
+ */
+static bool
+fill_from_the_cache(void)
+{
+	bool as_planned;
+	void *elsewhere;
+	void *here;
+	int event;
+
+	make(watch_the_count);
+	take(0, LIMIT);
+	give(0, LIMIT);
+	end(start(take_it_elsewhere, &elsewhere));
+	as_planned =
+	    counted_out() == 1 && vm_zone_hand_items(zone) == VM_ZONE_HAND - 1;
+	most = seen = 0;
+	event = trap_writes(
+	    &percpu_record(zone->zzone->caches, (unsigned)sched_getcpu())
+		 ->word);
+	if (event == -1 || percpu_mode != PERCPU_RSEQ)
+		return true;
+	here = uma_vm_zalloc(zone);
+	REQUIRE(close(event) == 0);
+	as_planned = as_planned && here != NULL && seen == 2 &&
+		     vm_zone_hand_items(zone) == VM_ZONE_HAND;
+	if (as_planned)
+		CHECK_EQ(most, 2);
+	uma_vm_zfree(zone, here);
+	uma_vm_zfree(zone, elsewhere);
+	uma_vm_zdestroy(zone);
+	return as_planned;
+}
+
+TEST(what_goes_to_the_hand_is_not_out)
+{
+	if (!cpu_pin(1))
+		SKIP("one CPU");
+	REQUIRE(cpu_pin(0));
+	for (int tries = 0; !fill_from_the_cache(); tries++)
+		REQUIRE(tries < 1000);
+	if (seen == 0)
+		SKIP("generic mode, or no hardware breakpoint");
+}
+
+/* ---- the reading ---- */
+
+static long step_wanted;
+static _Atomic int turn; /* 1: the other may take, 2: it has */
+
+static void
+wait_for(int what)
+{
+	while (atomic_load(&turn) != what)
+		sched_yield();
+}
+
+/* At one step an item is given, and then another taken from a cache. */
+static void
+give_and_take(int signo, siginfo_t *info, void *context)
+{
+	ucontext_t *c = context;
+
+	(void)signo;
+	(void)info;
+	if (++steps != step_wanted)
+		return;
+	c->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
+	give(0, 1);
+	atomic_store(&turn, 1);
+	wait_for(2);
+}
+
+static void *
+other_main(void *arg)
+{
+	(void)arg;
+	REQUIRE(cpu_pin(1));
+	wait_for(1);
+	take(4, 5);
+	atomic_store(&turn, 2);
+	return NULL;
+}
+
+/* The hand full, and one item in this CPU's cache. */
+static void *
+leave_one(void *arg)
+{
+	(void)arg;
+	REQUIRE(cpu_pin(1));
+	take(0, LIMIT);
+	give(0, VM_ZONE_HAND + 1);
+	return NULL;
+}
+
+/* All out but one, which is in the other CPU's cache. */
+static void
+make_all_out_but_one(void)
+{
+	unsigned taken;
+
+	/* A preemption in a hit can leave it elsewhere. */
+	for (int tries = 0;; tries++) {
+		REQUIRE(tries < 1000);
+		make(give_and_take);
+		end(start(leave_one, NULL));
+		for (taken = 0; taken < VM_ZONE_HAND; taken++)
+			take_from_the_hand(&items[taken]);
+		if (vm_zone_hand_items(zone) == 0)
+			break;
+		give(0, VM_ZONE_HAND);
+		give(VM_ZONE_HAND + 1, LIMIT);
+		uma_vm_zdestroy(zone);
+	}
+	CHECK_EQ(counted_out(), LIMIT - 1);
+}
+
+/* False when the reading is over before that step.  One item is never out. */
+static bool
+read_at(long step)
+{
+	pthread_t other;
+
+	make_all_out_but_one();
+	step_wanted = step;
+	atomic_store(&turn, 0);
+	other = start(other_main, NULL);
+	trap_each(true);
+	wrong = vm_zone_all_out(zone);
+	trap_each(false);
+	CHECK_EQ(wrong, 0);
+	if (steps < step) {
+		give(0, 1);
+		atomic_store(&turn, 1);
+	}
+	end(other);
+	CHECK_EQ(counted_out(), LIMIT - 1);
+	give(1, LIMIT);
+	uma_vm_zdestroy(zone);
+	return steps >= step;
+}
+
+TEST_TIME(all_are_never_counted_where_one_is_free, 120)
+{
+	long step = 1;
+
+	if (!cpu_pin(1))
+		SKIP("one CPU");
+	REQUIRE(cpu_pin(0));
+	while (read_at(step))
+		step++;
+	harness_say("# %ld steps\n", step - 1);
+	CHECK(step > 100);
+}
+#endif
+
+TEST_MAIN
