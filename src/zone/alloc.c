@@ -23,7 +23,7 @@ static void *find(uma_zone_t zone, int wait, const char *function);
 static void *refill(uma_zone_t zone, int wait);
 
 /* See uma.h.  The hit; its instruction budget is in tests/budget. */
-void *
+UMA_HIT void *
 uma_zalloc(uma_zone_t zone, int wait)
 {
 	if (likely((unsigned)wait <= M_WAITOK && zone != NULL)) {

@@ -7,7 +7,7 @@ UMA_SLOW static void free_slow(
     uma_zone_t zone, void *item, void *arg, const char *function);
 
 /* See uma.h.  The hit; its instruction budget is in tests/budget. */
-void
+UMA_HIT void
 uma_zfree(uma_zone_t zone, void *item)
 {
 	if (likely(zone != NULL) && likely(zone_starts(zone, item)) &&
