@@ -17,11 +17,27 @@ keg_unlink(struct keg *keg, struct slab *s)
 	s->prev = NULL;
 }
 
+/* How many free items of a slab, as more come back, make another list its. */
+static uint32_t
+moves_at(const struct keg *keg, const struct slab *s, unsigned bin)
+{
+	uint64_t fewest_used;
+
+	if (bin == BIN_IDLE)
+		return UINT32_MAX;
+	if (bin == BIN_FULL)
+		return 1;
+	fewest_used =
+	    div_up((uint64_t)(bin - 1) << BIN_SHIFT, keg->bin_reciprocal);
+	return s->limit + 1 - (uint32_t)max_size(fewest_used, 1);
+}
+
 /* Full slabs are on no list. */
 static void
 link_in(struct keg *keg, struct slab *s, unsigned bin)
 {
 	s->bin = (uint8_t)bin;
+	s->moves_at = moves_at(keg, s, bin);
 	s->prev = NULL;
 	s->next = NULL;
 	if (bin == BIN_IDLE)

@@ -3,7 +3,6 @@
 
 #include "port/port.h"
 
-#define LEAF_SPAN (GRANULE << PAGEMAP_LEAF_BITS)
 #define PAGES_MAX (GRANULE / 4096)
 
 /*
@@ -17,17 +16,13 @@ struct pages {
 	_Atomic(void *) headers[PAGES_MAX];
 };
 
-struct leaf {
-	_Atomic(void *) headers[1u << PAGEMAP_LEAF_BITS];
-};
-
-static _Atomic(struct leaf *) root[1u << PAGEMAP_ROOT_BITS];
+_Atomic(struct pagemap_leaf *) pagemap_root[1u << PAGEMAP_ROOT_BITS];
 
 /*
  * The first leaf that anybody asks for: it is most processes' only one, and at
  * boot there may be no memory for another.
  */
-static struct leaf first_leaf;
+static struct pagemap_leaf first_leaf;
 static _Atomic bool first_taken;
 
 struct pagemap_window pagemap_window = PAGEMAP_NO_WINDOW;
@@ -114,55 +109,25 @@ pagemap_magic(size_t stride)
 }
 
 /* A leaf in reserve, for those who may not fail. */
-static _Atomic(struct leaf *) spare;
-
-static _Atomic(struct leaf *) *
-leaf_slot(const void *address)
-{
-	return &root[(uintptr_t)address / LEAF_SPAN];
-}
-
-/* The leaf of an address; NULL if there is none. */
-static struct leaf *
-leaf_of(const void *address)
-{
-	if ((uintptr_t)address / LEAF_SPAN >> PAGEMAP_ROOT_BITS != 0)
-		return NULL;
-	/* acquire, pairs with leaf_enter(): its zeros. */
-	return atomic_load_explicit(leaf_slot(address), memory_order_acquire);
-}
+static _Atomic(struct pagemap_leaf *) spare;
 
 /* Enter a leaf where there is none.  False: there is one. */
 static bool
-leaf_enter(const void *address, struct leaf *leaf)
+leaf_enter(const void *address, struct pagemap_leaf *leaf)
 {
-	struct leaf *none = NULL;
+	struct pagemap_leaf *none = NULL;
 
 	/* release: publishes its zeros. */
-	return atomic_compare_exchange_strong_explicit(leaf_slot(address),
-	    &none, leaf, memory_order_release, memory_order_relaxed);
-}
-
-static size_t
-leaf_index(const void *address)
-{
-	return (uintptr_t)address % LEAF_SPAN / GRANULE;
-}
-
-/* Where the header of an address is; NULL if it has no leaf. */
-static _Atomic(void *) *
-header_slot(const void *address)
-{
-	struct leaf *leaf = leaf_of(address);
-
-	return leaf == NULL ? NULL : &leaf->headers[leaf_index(address)];
+	return atomic_compare_exchange_strong_explicit(
+	    &pagemap_root[pagemap_root_index(address)], &none, leaf,
+	    memory_order_release, memory_order_relaxed);
 }
 
 void *
 pagemap_hold_leaf(enum meta_how how)
 {
 	/* acquire, pairs with pagemap_drop_leaf(). */
-	struct leaf *leaf =
+	struct pagemap_leaf *leaf =
 	    atomic_exchange_explicit(&spare, NULL, memory_order_acquire);
 
 	return leaf != NULL ? leaf : meta_take(sizeof(*leaf), how);
@@ -171,13 +136,13 @@ pagemap_hold_leaf(enum meta_how how)
 void
 pagemap_drop_leaf(void *leaf)
 {
-	struct leaf *none = NULL;
+	struct pagemap_leaf *none = NULL;
 
 	/* release: its zeros.  A second one is of no use. */
 	if (leaf != NULL &&
 	    !atomic_compare_exchange_strong_explicit(&spare, &none, leaf,
 		memory_order_release, memory_order_relaxed))
-		meta_give(leaf, sizeof(struct leaf), META_NORMAL);
+		meta_give(leaf, sizeof(struct pagemap_leaf), META_NORMAL);
 }
 
 void
@@ -187,32 +152,32 @@ pagemap_set_held(const void *address, void *header, void **leaf)
 		*leaf = NULL;
 	/* relaxed: the address is published after this. */
 	atomic_store_explicit(
-	    header_slot(address), header, memory_order_relaxed);
+	    pagemap_slot(address), header, memory_order_relaxed);
 }
 
-static struct leaf *
+static struct pagemap_leaf *
 leaf_take(enum meta_how how)
 {
 	/* relaxed: it is zero, and one thread's. */
 	if (!atomic_exchange_explicit(&first_taken, true, memory_order_relaxed))
 		return &first_leaf;
-	return meta_take(sizeof(struct leaf), how);
+	return meta_take(sizeof(struct pagemap_leaf), how);
 }
 
 /* The leaf of an address, made if there is none. */
-static struct leaf *
+static struct pagemap_leaf *
 leaf_make(const void *address, enum meta_how how)
 {
-	struct leaf *leaf = leaf_of(address);
+	struct pagemap_leaf *leaf = pagemap_leaf(address);
 
 	if (leaf != NULL ||
-	    (uintptr_t)address / LEAF_SPAN >> PAGEMAP_ROOT_BITS != 0)
+	    pagemap_root_index(address) >> PAGEMAP_ROOT_BITS != 0)
 		return leaf;
 	leaf = leaf_take(how);
 	/* A lost race loses the memory. */
 	if (leaf == NULL || leaf_enter(address, leaf))
 		return leaf;
-	return leaf_of(address);
+	return pagemap_leaf(address);
 }
 
 static struct pages *
@@ -232,15 +197,9 @@ page_slot(struct pages *pages, uintptr_t a)
 void *
 pagemap_find(const void *address)
 {
-	_Atomic(void *) *slot = header_slot(address);
-	struct pages *pages;
-	void *header;
+	void *header = pagemap_granule(address);
+	struct pages *pages = pages_of(header);
 
-	if (slot == NULL)
-		return NULL;
-	/* relaxed: as pagemap_hit(). */
-	header = atomic_load_explicit(slot, memory_order_relaxed);
-	pages = pages_of(header);
 	return pages == NULL
 		   ? header
 		   : atomic_load_explicit(page_slot(pages, (uintptr_t)address),
@@ -253,15 +212,15 @@ pagemap_set(const void *address, size_t bytes, void *header, uint64_t hit,
 {
 	for (size_t done = 0; done < bytes; done += GRANULE) {
 		const char *at = (const char *)address + done;
-		struct leaf *leaf = leaf_make(at, how);
+		struct pagemap_leaf *leaf = leaf_make(at, how);
 
 		if (leaf == NULL) {
 			pagemap_clear(address, done);
 			return false;
 		}
 		/* relaxed: the address is published after this. */
-		atomic_store_explicit(&leaf->headers[leaf_index(at)], header,
-		    memory_order_relaxed);
+		atomic_store_explicit(&leaf->headers[pagemap_leaf_index(at)],
+		    header, memory_order_relaxed);
 		word_set(at, hit);
 	}
 	return true;
@@ -273,8 +232,8 @@ pagemap_clear(const void *address, size_t bytes)
 {
 	for (size_t done = 0; done < bytes; done += GRANULE) {
 		const char *at = (const char *)address + done;
-		struct leaf *leaf = leaf_of(at);
-		size_t i = leaf_index(at);
+		struct pagemap_leaf *leaf = pagemap_leaf(at);
+		size_t i = pagemap_leaf_index(at);
 		struct pages *pages = pages_of(atomic_load_explicit(
 		    &leaf->headers[i], memory_order_relaxed));
 
@@ -314,7 +273,7 @@ pages_make(uintptr_t a, enum meta_how how)
 
 	if (leaf_make((const void *)a, how) == NULL)
 		return NULL;
-	slot = header_slot((const void *)a);
+	slot = pagemap_slot((const void *)a);
 	/* acquire, pairs with the exchange below. */
 	was = atomic_load_explicit(slot, memory_order_acquire);
 	kind = was;
@@ -363,7 +322,7 @@ pagemap_clear_pages(const void *address, size_t bytes)
 	for (size_t done = 0; done < bytes; done += page_bytes) {
 		uintptr_t a = (uintptr_t)address + done;
 		struct pages *pages = pages_of(atomic_load_explicit(
-		    header_slot((const void *)a), memory_order_relaxed));
+		    pagemap_slot((const void *)a), memory_order_relaxed));
 
 		if (pages == NULL)
 			__builtin_unreachable(); /* they were set */

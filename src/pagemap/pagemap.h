@@ -130,6 +130,62 @@ pagemap_starts(uint32_t magic, const void *address)
 	return likely(past_n != 0) && past_n * magic < magic;
 }
 
+struct pagemap_leaf {
+	_Atomic(void *) headers[1u << PAGEMAP_LEAF_BITS];
+};
+
+extern _Atomic(struct pagemap_leaf *) pagemap_root[1u << PAGEMAP_ROOT_BITS];
+
+UMA_FAST size_t
+pagemap_root_index(const void *address)
+{
+	return (uintptr_t)address >> (GRANULE_BITS + PAGEMAP_LEAF_BITS);
+}
+
+UMA_FAST size_t
+pagemap_leaf_index(const void *address)
+{
+	return (uintptr_t)address / GRANULE % (1u << PAGEMAP_LEAF_BITS);
+}
+
+/* The leaf of an address; NULL if there is none. */
+UMA_FAST struct pagemap_leaf *
+pagemap_leaf(const void *address)
+{
+	size_t i = pagemap_root_index(address);
+
+	if (unlikely(i >> PAGEMAP_ROOT_BITS != 0))
+		return NULL;
+	/* acquire, pairs with leaf_enter(): its zeros. */
+	return atomic_load_explicit(&pagemap_root[i], memory_order_acquire);
+}
+
+/* Where the header of a granule is; NULL if it has no leaf. */
+UMA_FAST _Atomic(void *) *
+pagemap_slot(const void *address)
+{
+	struct pagemap_leaf *leaf = pagemap_leaf(address);
+
+	return unlikely(leaf == NULL)
+		   ? NULL
+		   : &leaf->headers[pagemap_leaf_index(address)];
+}
+
+/*
+ * The header of a granule; NULL if it is not ours.  Of one that slabs share
+ * it is that of the table of its pages.
+ */
+UMA_FAST void *
+pagemap_granule(const void *address)
+{
+	_Atomic(void *) *slot = pagemap_slot(address);
+
+	/* relaxed: as pagemap_hit(). */
+	return unlikely(slot == NULL)
+		   ? NULL
+		   : atomic_load_explicit(slot, memory_order_relaxed);
+}
+
 /* The header of any address, down to the page; NULL if it is not ours. */
 void *pagemap_find(const void *address);
 

@@ -68,10 +68,11 @@ struct slab {
 	struct slab *prev;
 	tally ready; /* bytes from the base on that are backed */
 	uint32_t free_count;
-	uint32_t limit;          /* items that exist; less than layout's in the
+	uint32_t moves_at;     /* so many free: to another of the keg's lists */
+	uint32_t limit;        /* items that exist; less than layout's in the
 				last slab of a limited zone */
-	uint32_t hint;           /* no word below it has a free bit */
-	_Atomic uint32_t pins;   /* threads inside slab_late() */
+	uint32_t hint;         /* no word below it has a free bit */
+	_Atomic uint32_t pins; /* threads inside slab_late() */
 	_Atomic uint32_t listed; /* is or will be on the keg's late list */
 	_Atomic uint32_t claim;  /* next item of an emergency slab */
 	struct slab *late_next;

@@ -60,12 +60,17 @@ TEST(the_fullest_slab_comes_first)
 	CHECK(item == items[n]);
 }
 
-/* As a division says it, for any number of items of slabs of any number. */
-TEST(bins_are_eighths_of_a_slab)
+/*
+ * As a division says it, for any number of items of slabs of any number; and
+ * whoever gives an item back is told of each move, and of nothing else.
+ */
+TEST(bins_are_eighths_of_a_slab) UMA_UNCHECKED_LOCKS
 {
 	static struct keg keg;
-	static struct slab s;
+	static struct slab s = { .bin = BIN_IDLE };
 
+	keg.bins[BIN_IDLE] = &s;
+	keg.idle = 1;
 	for (size_t bytes = 8; bytes <= 3 * GRANULE; bytes += 8) {
 		size_t n;
 		size_t wrong = 0;
@@ -73,14 +78,17 @@ TEST(bins_are_eighths_of_a_slab)
 		keg_shape(&keg, bytes, 8, 0);
 		n = keg.layout.items;
 		s.limit = (uint32_t)n;
-		for (size_t used = 1; used < n; used++) {
-			s.free_count = (uint32_t)(n - used);
-			wrong += keg_bin(&keg, &s) != 1 + used * 8 / n;
-		}
 		s.free_count = 0;
 		wrong += keg_bin(&keg, &s) != BIN_FULL;
-		s.free_count = (uint32_t)n;
-		wrong += keg_bin(&keg, &s) != BIN_IDLE;
+		keg_move(&keg, &s, BIN_FULL);
+		for (size_t used = n; used-- > 0;) {
+			size_t bin = used == 0 ? BIN_IDLE : 1 + used * 8 / n;
+
+			s.free_count++;
+			wrong += keg_bin(&keg, &s) != bin;
+			wrong += (s.free_count >= s.moves_at) != (s.bin != bin);
+			keg_rebin(&keg, &s);
+		}
 		CHECK_EQ(wrong, 0);
 	}
 }
