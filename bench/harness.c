@@ -197,7 +197,7 @@ bench_shuffled(size_t count)
 uint64_t
 bench_rss(void)
 {
-	return field_of("/proc/self/smaps_rollup", "\nRss:");
+	return field_of("/proc/self/smaps_rollup", "\nAnonymous:");
 }
 
 uint64_t

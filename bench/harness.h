@@ -74,7 +74,11 @@ void *bench_pages(size_t bytes);
 /* bench_shuffled - the numbers 0 to count - 1 in an order of no pattern. */
 uint32_t *bench_shuffled(size_t count);
 
-/* bench_rss, bench_peak_rss - resident bytes of this process. */
+/*
+ * bench_rss - resident bytes of this process but for those of files: which pages
+ * of the C library were touched before depends on the peer.
+ * bench_peak_rss - the highest number of all resident bytes.
+ */
 uint64_t bench_rss(void);
 uint64_t bench_peak_rss(void);
 
