@@ -7,7 +7,7 @@
 #define UMA_FAST static inline __attribute__((always_inline))
 #define UMA_SLOW __attribute__((noinline, cold))
 /* A function that is little more than a hit: it begins a line of the cache. */
-#define UMA_HIT  __attribute__((aligned(64)))
+#define UMA_HIT  __attribute__((aligned(CACHE_LINE)))
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

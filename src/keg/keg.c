@@ -290,7 +290,7 @@ slab_for(struct keg *keg, void *item, const char *function)
 	return s;
 }
 
-/* The same, adopted, by a look that goes without a call for most. */
+/* slab_for() without a call for most slabs, and keg_adopt(). */
 UMA_FAST struct slab *
 turn_to(struct keg *keg, void *item, const char *function)
     UMA_REQUIRES(&keg->lock)

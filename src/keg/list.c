@@ -17,18 +17,19 @@ keg_unlink(struct keg *keg, struct slab *s)
 	s->prev = NULL;
 }
 
-/* How many free items of a slab, as more come back, make another list its. */
+/* With how many free items a slab leaves this list, as items come back. */
 static uint32_t
 moves_at(const struct keg *keg, const struct slab *s, unsigned bin)
 {
-	uint64_t fewest_used;
+	size_t fewest_used;
 
 	if (bin == BIN_IDLE)
 		return UINT32_MAX;
 	if (bin == BIN_FULL)
 		return 1;
+	/* The bin is 1 + used * 8 / items: see keg_bin(). */
 	fewest_used =
-	    div_up((uint64_t)(bin - 1) << BIN_SHIFT, keg->bin_reciprocal);
+	    div_up((size_t)(bin - 1) * keg->layout.items, BIN_FULL - 1);
 	return s->limit + 1 - (uint32_t)max_size(fewest_used, 1);
 }
 

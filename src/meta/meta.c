@@ -81,7 +81,7 @@ map(size_t bytes, size_t align)
 	if (memory == NULL)
 		return NULL;
 	count_bytes(bytes);
-	port_own(memory, bytes, "uma:meta");
+	port_label(memory, bytes, "uma:meta");
 	return memory;
 }
 

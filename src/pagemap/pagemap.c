@@ -73,7 +73,7 @@ pagemap_open(const void *memory)
 	if (words == NULL)
 		return;
 	granules *= 2; /* as the loop left it */
-	port_own(words, granules * sizeof(*words), "uma:meta");
+	port_label(words, granules * sizeof(*words), "uma:meta");
 	window_set((uintptr_t)words, words, granules);
 }
 
@@ -142,7 +142,7 @@ pagemap_drop_leaf(void *leaf)
 	if (leaf != NULL &&
 	    !atomic_compare_exchange_strong_explicit(&spare, &none, leaf,
 		memory_order_release, memory_order_relaxed))
-		meta_give(leaf, sizeof(struct pagemap_leaf), META_NORMAL);
+		meta_give(leaf, sizeof(struct pagemap_leaf), META_EMERGENCY);
 }
 
 void

@@ -172,8 +172,8 @@ pagemap_slot(const void *address)
 }
 
 /*
- * The header of a granule; NULL if it is not ours.  Of one that slabs share
- * it is that of the table of its pages.
+ * The header of a granule; NULL if it is not ours.  Of one that slabs share it
+ * is the table of its pages.
  */
 UMA_FAST void *
 pagemap_granule(const void *address)

@@ -49,7 +49,7 @@ chunk_new(void)
 
 	if (chunk == NULL)
 		return NULL;
-	port_own(chunk, slots * SLOT_BYTES, "uma:percpu");
+	port_label(chunk, slots * SLOT_BYTES, "uma:percpu");
 	chunk->unused = SLOT_RECORDS - HEAD_RECORDS;
 	for (size_t i = 0; i < HEAD_RECORDS; i++)
 		chunk->used[i / BITS_PER_WORD] |= UINT64_C(1)

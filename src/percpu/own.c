@@ -287,12 +287,13 @@ read_once(struct cache *c, struct percpu_reading *out)
 }
 
 /* An owner that takes very long is read as it stands. */
-void
+bool
 percpu_read(struct cache *c, struct percpu_reading *out)
 {
 	for (unsigned tries = 0; tries < 1000; tries++) {
 		if (read_once(c, out))
-			return;
+			return true;
 		port_yield();
 	}
+	return false;
 }

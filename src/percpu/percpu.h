@@ -194,7 +194,8 @@ struct percpu_reading {
 	uint64_t misses;
 };
 
-void percpu_read(struct cache *c, struct percpu_reading *out);
+/* False: it was read while its owner changed it, so not all is counted. */
+bool percpu_read(struct cache *c, struct percpu_reading *out);
 
 /*
  * Counters: the same records for who counts instead of caching.

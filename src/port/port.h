@@ -81,9 +81,9 @@ void port_huge(void *addr, size_t bytes, bool wanted);
 /* Name the range for the system's tools; a wish. */
 void port_name(void *addr, size_t bytes, const char *name);
 
-/* What the library has mapped for itself: by that name, in small pages. */
+/* Label what the library has mapped: it has that name, and small pages. */
 static inline void
-port_own(void *addr, size_t bytes, const char *name)
+port_label(void *addr, size_t bytes, const char *name)
 {
 	port_huge(addr, bytes, false);
 	port_name(addr, bytes, name);

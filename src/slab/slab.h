@@ -20,6 +20,8 @@
  *   4. late bits are frees by those whom the gate refuses: atomic, merged into
  *      the free bits by the next holder of the keg's lock.
  *   5. Pages below base + ready are backed, unless the zone is PAGEABLE.
+ *   6. As items come back one by one, the slab belongs to another of the keg's
+ *      lists when moves_at of them are free, and not before.
  *
  * Locks.  The keg's, for all but late, pins, listed and claim.
  * What it may touch.  base, pagemap for the granule and the kinds.
@@ -62,22 +64,23 @@ struct slab {
 	enum pagemap_kind kind; /* PAGEMAP_SLAB: first, see pagemap.h */
 	uint8_t pflag;          /* UMA_SLAB_*, for the supplier */
 	uint8_t bin;
+	_Atomic uint16_t listed; /* is or will be on the keg's late list */
 	struct keg *keg;
 	char *base;
 	struct slab *next;
 	struct slab *prev;
 	tally ready; /* bytes from the base on that are backed */
 	uint32_t free_count;
-	uint32_t moves_at;     /* so many free: to another of the keg's lists */
-	uint32_t limit;        /* items that exist; less than layout's in the
+	uint32_t moves_at;      /* free items with which it leaves its list */
+	uint32_t limit;         /* items that exist; less than layout's in the
 				last slab of a limited zone */
-	uint32_t hint;         /* no word below it has a free bit */
-	_Atomic uint32_t pins; /* threads inside slab_late() */
-	_Atomic uint32_t listed; /* is or will be on the keg's late list */
-	_Atomic uint32_t claim;  /* next item of an emergency slab */
+	uint32_t hint;          /* no word below it has a free bit */
+	_Atomic uint32_t pins;  /* threads inside slab_late() */
+	_Atomic uint32_t claim; /* next item of an emergency slab */
 	struct slab *late_next;
 	uint64_t bits[]; /* free, late, raw: layout.words each */
 };
+_Static_assert(sizeof(struct slab) == 80, "one more may double small ones");
 
 #define SLAB_CLAIM_CLOSED UINT32_C(0x80000000)
 

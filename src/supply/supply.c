@@ -98,7 +98,7 @@ region_make(size_t bytes, size_t align, enum supply_kind kind)
 		port_unmap(base, step);
 		return NULL;
 	}
-	port_own(base, step, "uma:slabs");
+	port_label(base, step, "uma:slabs");
 	atomic_fetch_add_explicit(&supply.mapped, step, memory_order_relaxed);
 	if (supply.step < STEP_MAX && port_address_limit() == SIZE_MAX)
 		supply.step *= 2;

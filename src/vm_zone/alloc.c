@@ -162,8 +162,9 @@ find_one(struct uma_zone *zone)
 
 	if (keg_take(&zone->keg, &item, 1, M_NOWAIT) != 0)
 		return item;
-	/* The pop will be counted: see vm_zone_all_out().  relaxed. */
+	/* The pop will be counted.  release fence, pairs with zone_read(). */
 	atomic_fetch_sub_explicit(&zone->slow_allocs, 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
 	item = zone_pop(zone);
 	if (item == NULL)
 		atomic_fetch_add_explicit(
@@ -212,16 +213,22 @@ vm_zone_all_out(const struct vm_zone *z)
 	struct uma_zone *zone = z->zzone;
 	struct zone_reading r;
 	struct zone_reading later;
+	int64_t out;
 
 	/*
 	 * An item is counted as free before it can be taken, and as taken after
 	 * that.  So with every count of allocations read before any of frees,
-	 * frees can be ahead, but never behind.  acquire fence: for that order.
+	 * frees can be ahead, but never behind.  acquire fence, pairs with the
+	 * releases in zone_count() and take_in_hand(): for that order.
 	 */
-	zone_read(zone, &r);
+	if (!zone_read(zone, &r))
+		return false;
 	atomic_thread_fence(memory_order_acquire);
-	zone_read(zone, &later);
-	return r.allocs >= later.frees + zone->keg.items_max;
+	if (!zone_read(zone, &later))
+		return false;
+	/* It can be below 0: see find_one(). */
+	out = (int64_t)(r.allocs - later.frees);
+	return out >= (int64_t)zone->keg.items_max;
 }
 
 /* From the hand to a user. */
@@ -230,10 +237,10 @@ take_in_hand(struct vm_zone *z)
 {
 	void *item = hand_take(z);
 
-	/* relaxed: a statistic. */
 	if (item != NULL) {
+		/* release, pairs with vm_zone_all_out(). */
 		atomic_fetch_add_explicit(
-		    &z->zzone->slow_allocs, 1, memory_order_relaxed);
+		    &z->zzone->slow_allocs, 1, memory_order_release);
 		if (unlikely(watch_on))
 			zone_hand_out(z->zzone, item, false);
 	}

@@ -256,8 +256,7 @@ end_zone(struct vm_zone *z)
 
 	if (uma_zdestroy(z->zzone, M_NOWAIT) == 0)
 		return;
-	zone_read(z->zzone, &r);
-	if (r.allocs != r.frees)
+	if (zone_read(z->zzone, &r) && r.allocs != r.frees)
 		uma_crime("zdestroy", "items are out", z, z->zname);
 	(void)uma_zdestroy(z->zzone, M_WAITOK);
 }

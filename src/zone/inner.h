@@ -24,11 +24,14 @@ zone_pool(const struct uma_zone *zone)
 	return zone->keg.allocf != NULL ? zone : NULL;
 }
 
-/* relaxed: a statistic on a path that is slow already. */
+/*
+ * A path that is slow already.  release, pairs with vm_zone_all_out(): an item
+ * that is counted as taken was counted as free before.
+ */
 UMA_FAST void
 zone_count(_Atomic uint64_t *n, uint64_t more)
 {
-	atomic_fetch_add_explicit(n, more, memory_order_relaxed);
+	atomic_fetch_add_explicit(n, more, memory_order_release);
 }
 
 /*

@@ -2,29 +2,47 @@
 /* A zone's numbers: see zone.h. */
 #include "zone/inner.h"
 
-void
-zone_read(struct uma_zone *zone, struct zone_reading *out)
+static bool
+read_caches(const struct uma_zone *zone, struct zone_reading *out)
 {
-	unsigned slots = percpu_slots();
+	bool exact = true;
 
-	/* relaxed: statistics. */
-	out->allocs =
-	    atomic_load_explicit(&zone->slow_allocs, memory_order_relaxed);
-	out->frees =
-	    atomic_load_explicit(&zone->slow_frees, memory_order_relaxed);
-	out->misses = out->allocs + out->frees;
-	out->cached =
-	    atomic_load_explicit(&zone->depot.items, memory_order_relaxed);
-	if (zone->caches == 0)
-		return;
-	for (unsigned cpu = percpu_next(zone->caches, 0); cpu < slots;
+	for (unsigned cpu = percpu_next(zone->caches, 0); cpu < percpu_slots();
 	     cpu = percpu_next(zone->caches, cpu + 1)) {
 		struct percpu_reading one;
 
-		percpu_read(percpu_record(zone->caches, cpu), &one);
+		exact &= percpu_read(percpu_record(zone->caches, cpu), &one);
 		out->allocs += one.allocs;
 		out->frees += one.frees;
 		out->cached += one.cached;
 		out->misses += one.misses;
 	}
+	return exact;
+}
+
+bool
+zone_read(struct uma_zone *zone, struct zone_reading *out)
+{
+	uint64_t slow_allocs;
+	uint64_t slow_frees;
+	bool exact;
+
+	*out = (struct zone_reading){ 0 };
+	exact = zone->caches == 0 || read_caches(zone, out);
+	/*
+	 * acquire fence, pairs with vm_zone's find_one(): the slow counters do
+	 * not lack what it takes off for a pop that was read above.
+	 */
+	atomic_thread_fence(memory_order_acquire);
+	/* relaxed: statistics. */
+	slow_allocs =
+	    atomic_load_explicit(&zone->slow_allocs, memory_order_relaxed);
+	slow_frees =
+	    atomic_load_explicit(&zone->slow_frees, memory_order_relaxed);
+	out->allocs += slow_allocs;
+	out->frees += slow_frees;
+	out->misses += slow_allocs + slow_frees;
+	out->cached +=
+	    atomic_load_explicit(&zone->depot.items, memory_order_relaxed);
+	return exact;
 }

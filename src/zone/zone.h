@@ -208,7 +208,8 @@ struct zone_reading {
 	uint64_t misses;
 };
 
-void zone_read(struct uma_zone *zone, struct zone_reading *out);
+/* False: a cache had an owner all the time, so not all of it is counted. */
+bool zone_read(struct uma_zone *zone, struct zone_reading *out);
 
 /* boot: give zones made before the caches opened their records. */
 bool zone_open_caches(void);

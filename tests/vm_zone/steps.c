@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 
 #include "cpus.h"
 #include "lock/lock.h"
@@ -25,10 +26,7 @@
 #include "vm_zone/vm_zone.h"
 #include "zone/zone.h"
 
-#if TRAPPED
-#include <ucontext.h>
-
-#define LIMIT 12
+enum { LIMIT = 12, HAND = VM_ZONE_HAND };
 
 static vm_zone_t zone;
 static void *items[LIMIT];
@@ -40,7 +38,8 @@ make(void (*handler)(int signo, siginfo_t *info, void *context))
 	struct sigaction act = { .sa_sigaction = handler,
 		.sa_flags = SA_SIGINFO };
 
-	REQUIRE(sigaction(SIGTRAP, &act, NULL) == 0);
+	if (handler != NULL)
+		REQUIRE(sigaction(SIGTRAP, &act, NULL) == 0);
 	steps = 0;
 	zone = uma_vm_zinit("steps", 100, LIMIT, ZONE_INTERRUPT, 0);
 	REQUIRE(zone != NULL);
@@ -77,6 +76,9 @@ give(int from, int to)
 		uma_vm_zfree(zone, items[i]);
 }
 
+static volatile sig_atomic_t wrong;
+static volatile sig_atomic_t seen; /* what a test is about, at a step */
+
 static int64_t
 counted_out(void)
 {
@@ -84,41 +86,6 @@ counted_out(void)
 
 	zone_read(zone->zzone, &r);
 	return (int64_t)(r.allocs - r.frees);
-}
-
-/* ---- a free into the hand ---- */
-
-static volatile sig_atomic_t wrong;
-static volatile sig_atomic_t seen; /* steps with the item in the hand */
-
-static void
-watch_the_hand(int signo, siginfo_t *info, void *context)
-{
-	(void)signo;
-	(void)info;
-	(void)context;
-	steps++;
-	if (vm_zone_hand_items(zone) == 0)
-		return;
-	seen++;
-	wrong += vm_zone_all_out(zone);
-}
-
-TEST(an_item_in_the_hand_is_not_out)
-{
-	make(watch_the_hand);
-	take(0, LIMIT);
-	CHECK_EQ(vm_zone_hand_items(zone), 0);
-	CHECK(vm_zone_all_out(zone));
-	trap_each(true);
-	uma_vm_zfree(zone, items[0]);
-	trap_each(false);
-	CHECK_EQ(vm_zone_hand_items(zone), 1);
-	CHECK(steps > 100);
-	CHECK(seen > 10);
-	CHECK_EQ(wrong, 0);
-	give(1, LIMIT);
-	uma_vm_zdestroy(zone);
 }
 
 /* ---- from the cache to the hand ---- */
@@ -175,6 +142,23 @@ take_it_elsewhere(void *item)
 	return NULL;
 }
 
+/* The word of the one cache that has some: its number need not be the CPU's. */
+static const void *
+word_with_items(void)
+{
+	uintptr_t caches = zone->zzone->caches;
+	const void *found = NULL;
+
+	for (unsigned cpu = percpu_next(caches, 0); cpu < percpu_slots();
+	     cpu = percpu_next(caches, cpu + 1)) {
+		struct cache *c = percpu_record(caches, cpu);
+
+		if (WORD_COUNT(atomic_load(&c->word)) > 1)
+			found = &c->word;
+	}
+	return found;
+}
+
 /*
  * Two items out, and the hand got one from the cache of this CPU.  False where
  * a preemption took the calls another way, which those in a hit do.
@@ -191,13 +175,13 @@ fill_from_the_cache(void)
 	take(0, LIMIT);
 	give(0, LIMIT);
 	end(start(take_it_elsewhere, &elsewhere));
-	as_planned =
-	    counted_out() == 1 && vm_zone_hand_items(zone) == VM_ZONE_HAND - 1;
+	as_planned = counted_out() == 1 && word_with_items() != NULL &&
+		     vm_zone_hand_items(zone) == VM_ZONE_HAND - 1;
 	most = seen = 0;
-	event = trap_writes(
-	    &percpu_record(zone->zzone->caches, (unsigned)sched_getcpu())
-		 ->word);
-	if (event == -1 || percpu_mode != PERCPU_RSEQ)
+	if (percpu_mode != PERCPU_RSEQ)
+		return true;
+	event = trap_writes(word_with_items());
+	if (event == -1)
 		return true;
 	here = uma_vm_zalloc(zone);
 	REQUIRE(close(event) == 0);
@@ -222,10 +206,9 @@ TEST(what_goes_to_the_hand_is_not_out)
 		SKIP("generic mode, or no hardware breakpoint");
 }
 
-/* ---- the reading ---- */
+/* ---- a slow owner ---- */
 
-static long step_wanted;
-static _Atomic int turn; /* 1: the other may take, 2: it has */
+static _Atomic int turn;
 
 static void
 wait_for(int what)
@@ -233,6 +216,88 @@ wait_for(int what)
 	while (atomic_load(&turn) != what)
 		sched_yield();
 }
+
+/* Has the one item that is not out in a cache, which it owns for long. */
+static void *
+own_the_last(void *arg)
+{
+	struct cache *c;
+	uint64_t word;
+
+	(void)arg;
+	REQUIRE(cpu_pin(1));
+	take(0, LIMIT);
+	give(0, HAND + 1);
+	REQUIRE(gate_enter());
+	c = percpu_own(zone->zzone->caches, &word);
+	REQUIRE(c != NULL);
+	atomic_store(&turn, 1);
+	wait_for(2);
+	percpu_release(c, WORD_COUNT(word), WORD_CAPACITY(word));
+	gate_leave();
+	return NULL;
+}
+
+TEST(what_an_owner_has_is_not_out)
+{
+	pthread_t other;
+
+	if (!cpu_pin(1))
+		SKIP("one CPU");
+	REQUIRE(cpu_pin(0));
+	make(NULL);
+	other = start(own_the_last, NULL);
+	wait_for(1);
+	for (unsigned i = 0; i < VM_ZONE_HAND; i++)
+		take_from_the_hand(&items[i]);
+	CHECK(!vm_zone_all_out(zone));
+	atomic_store(&turn, 2);
+	end(other);
+	CHECK_EQ(counted_out(), LIMIT - 1);
+	CHECK(!vm_zone_all_out(zone));
+	give(0, VM_ZONE_HAND);
+	give(HAND + 1, LIMIT);
+	uma_vm_zdestroy(zone);
+}
+
+#if TRAPPED
+/* ---- a free into the hand ---- */
+
+static void
+watch_the_hand(int signo, siginfo_t *info, void *context)
+{
+	(void)signo;
+	(void)info;
+	(void)context;
+	steps++;
+	if (vm_zone_hand_items(zone) == 0)
+		return;
+	seen++;
+	wrong += vm_zone_all_out(zone);
+}
+
+TEST(an_item_in_the_hand_is_not_out)
+{
+	make(watch_the_hand);
+	take(0, LIMIT);
+	CHECK_EQ(vm_zone_hand_items(zone), 0);
+	CHECK(vm_zone_all_out(zone));
+	trap_each(true);
+	uma_vm_zfree(zone, items[0]);
+	trap_each(false);
+	CHECK_EQ(vm_zone_hand_items(zone), 1);
+	CHECK(steps > 100);
+	CHECK(seen > 10);
+	CHECK_EQ(wrong, 0);
+	give(1, LIMIT);
+	uma_vm_zdestroy(zone);
+}
+
+/* ---- the reading ---- */
+
+static int cached;       /* items in the other CPU's cache before */
+static bool gives;       /* an item of the reader's comes back meanwhile */
+static long step_wanted; /* then turn is 1: the other may, and 2: it has */
 
 /* At one step an item is given, and then another taken from a cache. */
 static void
@@ -245,53 +310,55 @@ give_and_take(int signo, siginfo_t *info, void *context)
 	if (++steps != step_wanted)
 		return;
 	c->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
-	give(0, 1);
+	if (gives)
+		give(0, 1);
 	atomic_store(&turn, 1);
 	wait_for(2);
 }
 
+/* What it finds beside the item that it takes goes to the hand. */
 static void *
 other_main(void *arg)
 {
 	(void)arg;
 	REQUIRE(cpu_pin(1));
 	wait_for(1);
-	take(4, 5);
+	take(VM_ZONE_HAND, HAND + 1);
 	atomic_store(&turn, 2);
 	return NULL;
 }
 
-/* The hand full, and one item in this CPU's cache. */
+/* The hand full, and some items in this CPU's cache. */
 static void *
-leave_one(void *arg)
+leave_some(void *arg)
 {
 	(void)arg;
 	REQUIRE(cpu_pin(1));
 	take(0, LIMIT);
-	give(0, VM_ZONE_HAND + 1);
+	give(0, HAND + cached);
 	return NULL;
 }
 
-/* All out but one, which is in the other CPU's cache. */
+/* All out but those in the other CPU's cache. */
 static void
-make_all_out_but_one(void)
+make_all_out_but_cached(void)
 {
 	unsigned taken;
 
-	/* A preemption in a hit can leave it elsewhere. */
+	/* A preemption in a hit can leave them elsewhere. */
 	for (int tries = 0;; tries++) {
 		REQUIRE(tries < 1000);
 		make(give_and_take);
-		end(start(leave_one, NULL));
+		end(start(leave_some, NULL));
 		for (taken = 0; taken < VM_ZONE_HAND; taken++)
 			take_from_the_hand(&items[taken]);
 		if (vm_zone_hand_items(zone) == 0)
 			break;
 		give(0, VM_ZONE_HAND);
-		give(VM_ZONE_HAND + 1, LIMIT);
+		give(HAND + cached, LIMIT);
 		uma_vm_zdestroy(zone);
 	}
-	CHECK_EQ(counted_out(), LIMIT - 1);
+	CHECK_EQ(counted_out(), LIMIT - cached);
 }
 
 /* False when the reading is over before that step.  One item is never out. */
@@ -300,7 +367,7 @@ read_at(long step)
 {
 	pthread_t other;
 
-	make_all_out_but_one();
+	make_all_out_but_cached();
 	step_wanted = step;
 	atomic_store(&turn, 0);
 	other = start(other_main, NULL);
@@ -309,17 +376,20 @@ read_at(long step)
 	trap_each(false);
 	CHECK_EQ(wrong, 0);
 	if (steps < step) {
-		give(0, 1);
+		if (gives)
+			give(0, 1);
 		atomic_store(&turn, 1);
 	}
 	end(other);
 	CHECK_EQ(counted_out(), LIMIT - 1);
-	give(1, LIMIT);
+	give(gives, HAND + 1);
+	give(HAND + cached, LIMIT);
 	uma_vm_zdestroy(zone);
 	return steps >= step;
 }
 
-TEST_TIME(all_are_never_counted_where_one_is_free, 120)
+static void
+read_at_all(void)
 {
 	long step = 1;
 
@@ -330,6 +400,20 @@ TEST_TIME(all_are_never_counted_where_one_is_free, 120)
 		step++;
 	harness_say("# %ld steps\n", step - 1);
 	CHECK(step > 100);
+}
+
+TEST_TIME(one_comes_back_and_another_goes, 120)
+{
+	cached = 1;
+	gives = true;
+	read_at_all();
+}
+
+TEST_TIME(one_goes_to_the_hand, 120)
+{
+	cached = 2;
+	gives = false;
+	read_at_all();
 }
 #endif
 

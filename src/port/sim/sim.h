@@ -37,7 +37,8 @@
  *   1. The same choices give the same run, addresses included.
  *   2. All that the rooms write is noted, so that sim_rewind() undoes it.
  *   3. Time passes only when nobody is ready; if one then sleeps on a word
-XX *   4. Memory is sequentially consistent: reordering is not simulated.
+ *      that has changed, a wake-up was forgotten, and the run has failed.
+ *   4. Memory is sequentially consistent: reordering is not simulated.
  *   5. An access to memory that is not mapped fails the run.
  *
  * What it may touch.  base and the C library.  Locks: there is one thread.

@@ -60,11 +60,30 @@ TEST(the_fullest_slab_comes_first)
 	CHECK(item == items[n]);
 }
 
-/*
- * As a division says it, for any number of items of slabs of any number; and
- * whoever gives an item back is told of each move, and of nothing else.
- */
-TEST(bins_are_eighths_of_a_slab) UMA_UNCHECKED_LOCKS
+/* As a division says it; and moves_at tells of each move, and nothing else. */
+static size_t
+empty_a_slab(struct keg *keg, struct slab *s, size_t limit) UMA_UNCHECKED_LOCKS
+{
+	size_t n = keg->layout.items;
+	size_t wrong = 0;
+
+	s->limit = (uint32_t)limit;
+	s->free_count = 0;
+	wrong += keg_bin(keg, s) != BIN_FULL;
+	keg_move(keg, s, BIN_FULL);
+	for (size_t used = limit; used-- > 0;) {
+		size_t bin = used == 0 ? BIN_IDLE : 1 + used * 8 / n;
+
+		s->free_count++;
+		wrong += keg_bin(keg, s) != bin;
+		wrong += (s->free_count >= s->moves_at) != (s->bin != bin);
+		keg_rebin(keg, s);
+	}
+	return wrong;
+}
+
+/* Of any number of items; and the last slab of a limited zone. */
+TEST(bins_are_eighths_of_a_slab)
 {
 	static struct keg keg;
 	static struct slab s = { .bin = BIN_IDLE };
@@ -73,23 +92,13 @@ TEST(bins_are_eighths_of_a_slab) UMA_UNCHECKED_LOCKS
 	keg.idle = 1;
 	for (size_t bytes = 8; bytes <= 3 * GRANULE; bytes += 8) {
 		size_t n;
-		size_t wrong = 0;
 
 		keg_shape(&keg, bytes, 8, 0);
 		n = keg.layout.items;
-		s.limit = (uint32_t)n;
-		s.free_count = 0;
-		wrong += keg_bin(&keg, &s) != BIN_FULL;
-		keg_move(&keg, &s, BIN_FULL);
-		for (size_t used = n; used-- > 0;) {
-			size_t bin = used == 0 ? BIN_IDLE : 1 + used * 8 / n;
-
-			s.free_count++;
-			wrong += keg_bin(&keg, &s) != bin;
-			wrong += (s.free_count >= s.moves_at) != (s.bin != bin);
-			keg_rebin(&keg, &s);
-		}
-		CHECK_EQ(wrong, 0);
+		CHECK_EQ(empty_a_slab(&keg, &s, n), 0);
+		CHECK_EQ(empty_a_slab(&keg, &s, (n + 1) / 2), 0);
+		CHECK_EQ(empty_a_slab(&keg, &s, n - (n > 1)), 0);
+		CHECK_EQ(empty_a_slab(&keg, &s, 1), 0);
 	}
 }
 

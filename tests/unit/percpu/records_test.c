@@ -166,8 +166,9 @@ TEST(a_record_of_a_slow_owner_is_read) UMA_UNCHECKED_LOCKS
 
 	atomic_store_explicit(&c->allocs, 7, memory_order_relaxed);
 	atomic_store_explicit(&c->spare_count, 3, memory_order_relaxed);
+	CHECK(percpu_read(c, &now));
 	own_as_other(c);
-	percpu_read(c, &now);
+	CHECK(!percpu_read(c, &now));
 	CHECK_EQ(now.allocs, 7);
 	CHECK_EQ(now.cached, 3);
 }
