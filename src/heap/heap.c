@@ -7,14 +7,11 @@
 #include "supply/supply.h"
 #include "zone/zone.h"
 
-#define STEP 16u
+#define UNITS(units) units,
 
-/* Classes above the first, that come in steps: see HEAP_CLASSES. */
-static const struct {
-	unsigned first; /* index */
-	unsigned parts; /* of a doubling */
-	size_t above;   /* bytes */
-} ranges[] = { { 44, 4, 8192 }, { 20, 8, 1024 }, { 8, 4, 128 } };
+static const uint16_t class_units[] = { HEAP_CLASS_LIST(UNITS) };
+_Static_assert(sizeof(class_units) == HEAP_CLASSES * sizeof(class_units[0]),
+    "as many as there are");
 
 /* Items above this are backed by the user's touch, not ahead of it. */
 #define BACKED_MAX 4096u
@@ -23,21 +20,11 @@ static const struct {
 struct heap_hit uma_heap = { .window = PAGEMAP_NO_WINDOW };
 
 static struct uma_zone *zones[HEAP_CLASSES];
-static size_t sizes[HEAP_CLASSES];
 
 size_t
 heap_class_bytes(unsigned index)
 {
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
-		unsigned at = index - ranges[i].first;
-		unsigned parts = ranges[i].parts;
-
-		if (index >= ranges[i].first)
-			return ranges[i].above / parts *
-				   (parts + 1 + at % parts)
-			       << (at / parts);
-	}
-	return (index + 1) * STEP;
+	return (size_t)class_units[index] * HEAP_UNIT_BYTES;
 }
 
 static void
@@ -45,8 +32,8 @@ make_tables(void)
 {
 	unsigned index = 0;
 
-	for (size_t i = 0; i <= HEAP_SMALL_MAX / STEP; i++) {
-		while (sizes[index] < i * STEP)
+	for (size_t i = 0; i <= HEAP_SMALL_MAX / HEAP_UNIT_BYTES; i++) {
+		while (class_units[index] < i)
 			index++;
 		uma_heap.class_of[i] = (uint8_t)index;
 	}
@@ -75,7 +62,6 @@ make_zone(unsigned index, uintptr_t caches)
 	text_put(&t, "malloc-");
 	text_num(&t, bytes, 0);
 	*t.at = '\0';
-	sizes[index] = bytes;
 	zones[index] = zone_make(&plan);
 	return zones[index] != NULL;
 }
@@ -131,9 +117,9 @@ small_alloc(unsigned index, size_t bytes, enum heap_how how)
 	bool zero = block != NULL && how == HEAP_ZERO;
 
 	if (unlikely(watch_on) && block != NULL)
-		asked_take(block, bytes, sizes[index], zero);
+		asked_take(block, bytes, heap_class_bytes(index), zero);
 	else
-		bytes = sizes[index];
+		bytes = heap_class_bytes(index);
 	if (zero)
 		__builtin_memset(block, 0, bytes);
 	return block;
@@ -148,7 +134,7 @@ class_for(size_t bytes, size_t align)
 	if (bytes > HEAP_SMALL_MAX || align > HEAP_SMALL_MAX)
 		return HEAP_CLASSES;
 	index = (unsigned)heap_hit_index(max_size(bytes, align));
-	while (index < HEAP_CLASSES && sizes[index] % align != 0)
+	while (index < HEAP_CLASSES && heap_class_bytes(index) % align != 0)
 		index++;
 	return index;
 }
@@ -186,7 +172,7 @@ uma_heap_alloc_aligned(size_t bytes, size_t align, enum heap_how how)
 void *
 uma_heap_alloc(size_t bytes, enum heap_how how)
 {
-	return uma_heap_alloc_aligned(bytes, STEP, how);
+	return uma_heap_alloc_aligned(bytes, HEAP_UNIT_BYTES, how);
 }
 
 /* What a block is: exactly one of the two is set on return. */
@@ -294,7 +280,8 @@ uma_heap_resize(void *block, size_t bytes, const char *function)
 
 	if (unlikely(watch_on))
 		return resize_watched(block, bytes, was, function);
-	if (b.zone != NULL && bytes <= was && (bytes > was / 2 || was == STEP))
+	if (b.zone != NULL && bytes <= was &&
+	    (bytes > was / 2 || was == HEAP_UNIT_BYTES))
 		return block;
 	if (b.large != NULL)
 		moved = large_resize(b.large, bytes);

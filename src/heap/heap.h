@@ -36,10 +36,23 @@
 #define HEAP_MAX       ((size_t)PTRDIFF_MAX)
 
 /*
- * 16 to 128 in steps of 16, then four to a doubling; eight from 1,024 to 8,192,
- * where programs have pages of their own, of a power of two and a header.
+ * The classes, in units of 16 bytes: 16 to 128 bytes in steps of 16, then four
+ * to a doubling; eight from 1,024 to 8,192, where programs have pages of their
+ * own, of a power of two and a header.  For those with a short one there is a
+ * class just above 1,024, 2,048 and 4,096.  3,264 is a twentieth of a slab.
  */
-#define HEAP_CLASSES 52u
+/* clang-format off */
+#define HEAP_CLASS_LIST(X) \
+	X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) \
+	X(10) X(12) X(14) X(16) X(20) X(24) X(28) X(32) \
+	X(40) X(48) X(56) X(64) \
+	X(65) X(72) X(80) X(88) X(96) X(104) X(112) X(120) X(128) \
+	X(132) X(144) X(160) X(176) X(192) X(204) X(224) X(240) X(256) \
+	X(273) X(288) X(320) X(352) X(384) X(416) X(448) X(480) X(512) \
+	X(640) X(768) X(896) X(1024) X(1280) X(1536) X(1792) X(2048)
+/* clang-format on */
+#define HEAP_CLASSES    55u
+#define HEAP_UNIT_BYTES 16u
 
 /* HEAP_ALONE: zeros, in a mapping of its own, whatever the size. */
 enum heap_how { HEAP_RAW = 0, HEAP_ZERO = 1, HEAP_ALONE = 2 };

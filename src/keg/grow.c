@@ -8,8 +8,13 @@
 #define BACK_MIN_NS UINT64_C(1000000)
 #define BACK_MAX_NS UINT64_C(64000000)
 
-/* At most this is backed at a time, beyond the item asked for. */
-#define POPULATE_MAX GRANULE
+/*
+ * What is backed at a time, beyond the item asked for: a part of what the keg
+ * has, within these.
+ */
+#define POPULATE_PART 8
+#define POPULATE_FEW  ((size_t)8192)
+#define POPULATE_MAX  GRANULE
 
 static enum supply_kind
 kind_of(const struct keg *keg)
@@ -329,6 +334,7 @@ keg_back(struct keg *keg, struct slab *s, const char *item)
 	size_t end = round_up(
 	    (size_t)(item - s->base) + keg->layout.stride, port_page_bytes());
 	size_t step = tally_get(&keg->populate_bytes);
+	size_t most;
 	size_t to;
 
 	if (end <= from)
@@ -341,7 +347,9 @@ keg_back(struct keg *keg, struct slab *s, const char *item)
 	       !atomic_compare_exchange_weak_explicit(&s->ready, &from, to,
 		   memory_order_relaxed, memory_order_relaxed))
 		;
-	if (step < POPULATE_MAX)
+	most = max_size(POPULATE_FEW,
+	    tally_get(&keg->slabs) * keg->layout.slab_bytes / POPULATE_PART);
+	if (2 * step <= min_size(most, POPULATE_MAX))
 		tally_set(&keg->populate_bytes, 2 * step);
 	return true;
 }

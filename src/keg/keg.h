@@ -56,7 +56,7 @@ struct keg {
 	tally free_items;
 	tally slabs;
 	size_t idle;
-	tally populate_bytes; /* backed at a time; doubles */
+	tally populate_bytes; /* backed at a time; grows */
 	bool raw;             /* slabs have raw bits: there is init or fini */
 	bool back;            /* items are backed before they leave */
 	bool nofree;

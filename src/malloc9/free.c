@@ -37,7 +37,7 @@ give(void *block, struct malloc_type *type)
 	}
 	bytes = uma_heap_free(block, "uma_mfree");
 	if (unlikely(!percpu_hit(type->ks_counters, PERCPU_OUT,
-		PERCPU_STEP(bytes / UNIT_BYTES))))
+		PERCPU_STEP(bytes / HEAP_UNIT_BYTES))))
 		ledger_count(type->ks_ledger, PERCPU_OUT, bytes);
 }
 

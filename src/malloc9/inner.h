@@ -69,9 +69,6 @@ bool ledger_read(struct ledger *l, struct uma_malloc_stats *out);
 /* In order of making, whoever has it now; NULL at the end. */
 struct ledger *ledger_next(struct ledger *l);
 
-/* What counters count bytes by: all blocks are multiples. */
-#define UNIT_BYTES 16u
-
 /* What one block of each class adds to a counter. */
 extern const uint64_t class_steps[HEAP_CLASSES];
 

@@ -7,23 +7,11 @@
 /* Counters that could not be had are asked for again this often. */
 #define REST_RETRY 4096u
 
-/* 1 to 8 units in steps of one, then parts of a doubling: see heap.h. */
-#define DOUBLING(k) \
-	PERCPU_STEP(10 << (k)), PERCPU_STEP(12 << (k)), \
-	    PERCPU_STEP(14 << (k)), PERCPU_STEP(16 << (k))
+#define STEP(units) PERCPU_STEP(units),
 
-#define FINER(k) \
-	PERCPU_STEP(18 << (k)), PERCPU_STEP(20 << (k)), \
-	    PERCPU_STEP(22 << (k)), PERCPU_STEP(24 << (k)), \
-	    PERCPU_STEP(26 << (k)), PERCPU_STEP(28 << (k)), \
-	    PERCPU_STEP(30 << (k)), PERCPU_STEP(32 << (k))
+const uint64_t class_steps[HEAP_CLASSES] = { HEAP_CLASS_LIST(STEP) };
 
-const uint64_t class_steps[HEAP_CLASSES] = { PERCPU_STEP(1), PERCPU_STEP(2),
-	PERCPU_STEP(3), PERCPU_STEP(4), PERCPU_STEP(5), PERCPU_STEP(6),
-	PERCPU_STEP(7), PERCPU_STEP(8), DOUBLING(0), DOUBLING(1), DOUBLING(2),
-	FINER(2), FINER(3), FINER(4), DOUBLING(6), DOUBLING(7) };
-
-_Static_assert(PERCPU_UNITS_MAX *UNIT_BYTES >= UINT64_C(1) << 48,
+_Static_assert(PERCPU_UNITS_MAX *HEAP_UNIT_BYTES >= UINT64_C(1) << 48,
     "whatever has an address is one event");
 
 static _Atomic(struct ledger *) first;
@@ -211,10 +199,10 @@ add_up(struct ledger *l, struct uma_malloc_stats *out)
 		atomic_store_explicit(&l->cpus, sum.cpus, memory_order_relaxed);
 	}
 	out->frees = get(&l->events[PERCPU_OUT]) + sum.events[PERCPU_OUT];
-	out->free_bytes =
-	    get(&l->bytes[PERCPU_OUT]) + sum.units[PERCPU_OUT] * UNIT_BYTES;
+	out->free_bytes = get(&l->bytes[PERCPU_OUT]) +
+			  sum.units[PERCPU_OUT] * HEAP_UNIT_BYTES;
 	out->allocs += sum.events[PERCPU_IN];
-	out->alloc_bytes += sum.units[PERCPU_IN] * UNIT_BYTES;
+	out->alloc_bytes += sum.units[PERCPU_IN] * HEAP_UNIT_BYTES;
 	out->in_use = out->allocs - min_size(out->allocs, out->frees);
 	out->in_use_bytes =
 	    out->alloc_bytes - min_size(out->alloc_bytes, out->free_bytes);
@@ -314,8 +302,9 @@ count_here(struct ledger *l, enum percpu_way way, uint64_t step)
 void
 ledger_count(struct ledger *l, enum percpu_way way, size_t bytes)
 {
-	if (bytes % UNIT_BYTES != 0 || bytes / UNIT_BYTES > PERCPU_UNITS_MAX ||
-	    !count_here(l, way, PERCPU_STEP(bytes / UNIT_BYTES)))
+	if (bytes % HEAP_UNIT_BYTES != 0 ||
+	    bytes / HEAP_UNIT_BYTES > PERCPU_UNITS_MAX ||
+	    !count_here(l, way, PERCPU_STEP(bytes / HEAP_UNIT_BYTES)))
 		count_rest(l, way, bytes);
 }
 

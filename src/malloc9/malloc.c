@@ -84,8 +84,8 @@ take_large(size_t size, struct malloc_type *type, int flags)
 		    (flags & M_ZERO) != 0 ? HEAP_ZERO : HEAP_RAW, &bytes);
 	if (unlikely(block == NULL))
 		return take(size, ALIGN_MIN, type, flags, "uma_malloc");
-	if (unlikely(!percpu_hit(
-		type->ks_counters, PERCPU_IN, PERCPU_STEP(bytes / UNIT_BYTES))))
+	if (unlikely(!percpu_hit(type->ks_counters, PERCPU_IN,
+		PERCPU_STEP(bytes / HEAP_UNIT_BYTES))))
 		ledger_count(type->ks_ledger, PERCPU_IN, bytes);
 	return block;
 }

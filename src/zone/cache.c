@@ -8,16 +8,23 @@ zone_bucket_items(struct uma_zone *zone)
 	return atomic_load_explicit(&zone->bucket_items, memory_order_relaxed);
 }
 
+/*
+ * Twice as many, but no more than this part of the zone's items: one that only
+ * grows would have more in its caches than it uses of them.
+ */
+#define BUCKET_PART 4
+
 /* relaxed: racing misses may count as one. */
 void
 zone_bucket_more(struct uma_zone *zone)
 {
 	unsigned items = zone_bucket_items(zone);
+	size_t most = min_size(
+	    zone->bucket_items_max, tally_get(&zone->keg.items) / BUCKET_PART);
 
-	if (items < zone->bucket_items_max)
+	if (items < most)
 		atomic_store_explicit(&zone->bucket_items,
-		    (unsigned)min_size(2 * items, zone->bucket_items_max),
-		    memory_order_relaxed);
+		    (unsigned)min_size(2 * items, most), memory_order_relaxed);
 }
 
 static void

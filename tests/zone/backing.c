@@ -314,4 +314,20 @@ TEST(huge_pages_of_a_large_zone)
 	zone_end(zone);
 }
 
+/* Of a zone that only grows; one bucket may have room for more than asked. */
+TEST(little_rests_in_caches)
+{
+	uma_zone_t zone = zone_make("grows", 1024, UMA_ALIGN_PTR);
+
+	REQUIRE(cpu_pin(0));
+	for (int i = 0; i < 2000; i++) {
+		struct uma_zone_stats now;
+
+		REQUIRE(uma_zalloc(zone, M_NOWAIT) != NULL);
+		now = zone_numbers(zone);
+		CHECK(i < 100 || now.cached_items <=
+				     (now.used_items + now.free_items) / 4);
+	}
+}
+
 TEST_MAIN

@@ -9,6 +9,7 @@
 
 #include <uma/uma.h>
 
+#include "hostile.h"
 #include "keg/inner.h"
 #include "supply/supply.h"
 #include "zone/zone.h"
@@ -128,6 +129,28 @@ TEST(few_idle_slabs_stay)
 	give(zone, 0, count);
 	CHECK_EQ(tally_get(&zone->keg.slabs), 1 + SLABS / 8);
 	CHECK_EQ(zone->keg.idle, 1 + SLABS / 8);
+}
+
+/* Beyond what was taken: two pages, or an eighth of all. */
+TEST(little_is_backed_for_nothing)
+{
+	uma_zone_t zone = make();
+	size_t bytes = zone->keg.layout.slab_bytes;
+	size_t few = max_size(8192, port_page_bytes());
+
+	for (size_t n = 1; n <= 20 * zone->keg.layout.items; n++) {
+		size_t slabs;
+		size_t used;
+		struct slab *s;
+
+		REQUIRE(keg_take(&zone->keg, &items[n], 1, M_NOWAIT) == 1);
+		s = pagemap_find(items[n]);
+		slabs = tally_get(&zone->keg.slabs);
+		used = s->limit - s->free_count;
+		if (!HOSTILE)
+			CHECK(tally_get(&s->ready) <=
+			      used * ITEM + max_size(few, slabs * bytes / 8));
+	}
 }
 
 /* As another thread would count that preallocates. */
