@@ -195,7 +195,7 @@ bench_shuffled(size_t count)
 }
 
 uint64_t
-bench_rss(void)
+bench_anonymous(void)
 {
 	return field_of("/proc/self/smaps_rollup", "\nAnonymous:");
 }

@@ -75,11 +75,11 @@ void *bench_pages(size_t bytes);
 uint32_t *bench_shuffled(size_t count);
 
 /*
- * bench_rss - resident bytes of this process but for those of files: which pages
- * of the C library were touched before depends on the peer.
- * bench_peak_rss - the highest number of all resident bytes.
+ * bench_anonymous - resident bytes of this process but for those of files: which
+ *                   pages of the C library it touched before depends on the peer
+ * bench_peak_rss  - the highest number of all resident bytes
  */
-uint64_t bench_rss(void);
+uint64_t bench_anonymous(void);
 uint64_t bench_peak_rss(void);
 
 /* bench_need - end the program with `what` unless `ok`. */

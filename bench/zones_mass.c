@@ -61,7 +61,7 @@ mass_alloc(struct mass *mass, const struct row *row)
 
 	mass->item_count = row->item_count;
 	mass->items = bench_pages(row->item_count * sizeof(void *));
-	mass->rss_before = bench_rss();
+	mass->rss_before = bench_anonymous();
 	start = bench_ns(BENCH_ALONE);
 	mass->peer = peer_open(row->item_bytes, row->item_count, NULL);
 	for (size_t i = 0; i < mass->item_count; i++) {
@@ -79,7 +79,7 @@ mass_alloc(struct mass *mass, const struct row *row)
 static double
 mass_mib(const struct mass *mass)
 {
-	uint64_t now = bench_rss();
+	uint64_t now = bench_anonymous();
 
 	return now > mass->rss_before ? (double)(now - mass->rss_before) / MIB
 				      : 0.0;
