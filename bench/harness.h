@@ -75,8 +75,8 @@ void *bench_pages(size_t bytes);
 uint32_t *bench_shuffled(size_t count);
 
 /*
- * bench_anonymous - resident bytes of this process but for those of files: which
- *                   pages of the C library it touched before depends on the peer
+ * bench_anonymous - resident bytes of this process, but no file's: which pages
+ *                   of the C library it has touched depends on the peer
  * bench_peak_rss  - the highest number of all resident bytes
  */
 uint64_t bench_anonymous(void);
