@@ -36,9 +36,9 @@ struct bucket {
 
 struct depot {
 	struct lock lock;
-	struct bucket *full;
-	bool closed;            /* takes nothing */
-	_Atomic size_t buckets; /* changed under the lock */
+	struct bucket *full UMA_GUARDED_BESIDE(&lock);
+	bool closed UMA_GUARDED_BESIDE(&lock); /* takes nothing */
+	_Atomic size_t buckets;                /* changed under the lock */
 	_Atomic size_t items;
 };
 

@@ -22,21 +22,35 @@ kind_of(const struct keg *keg)
 	return keg->nofree ? SUPPLY_NOFREE : SUPPLY_NORMAL;
 }
 
+/* Enter the gate and take the lock, or neither. */
+static bool
+lock_keg(struct keg *keg) UMA_TRIES(true, &keg->lock)
+{
+	if (!gate_enter())
+		return false;
+	if (lock_take(&keg->lock))
+		return true;
+	gate_leave();
+	return false;
+}
+
+static void
+unlock_keg(struct keg *keg) UMA_RELEASES(&keg->lock)
+{
+	lock_drop(&keg->lock);
+	gate_leave();
+}
+
 /*
  * Reserve the right to add items: how many, 0 at the limit.  A limited keg is
  * counted under its lock, so who is refused by the gate must come again.
  */
 static uint32_t
-reserve_items(struct keg *keg) UMA_UNCHECKED_LOCKS
+reserve_items(struct keg *keg)
 {
 	size_t limit = keg->layout.items;
-	bool inside = gate_enter();
 
-	if (inside && !lock_take(&keg->lock)) {
-		gate_leave();
-		inside = false;
-	}
-	if (!inside) {
+	if (!lock_keg(keg)) {
 		if (keg->items_max != 0 || keg->frozen)
 			return 0;
 		tally_add(&keg->making, limit);
@@ -49,8 +63,7 @@ reserve_items(struct keg *keg) UMA_UNCHECKED_LOCKS
 		    min_size(limit, keg->items_max - tally_get(&keg->items) -
 					tally_get(&keg->making));
 	tally_add(&keg->making, limit);
-	lock_drop(&keg->lock);
-	gate_leave();
+	unlock_keg(keg);
 	return (uint32_t)limit;
 }
 

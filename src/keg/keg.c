@@ -74,7 +74,11 @@ take_free(struct keg *keg, void **out, size_t want, bool *plain)
 	return n;
 }
 
-/* Give back items that could not be backed, raw ones as raw. */
+/*
+ * Give back items that could not be backed, raw ones as raw.
+ *
+ * unchecked: `inside` says whether the lock is held.
+ */
 static void
 give_unready(struct keg *keg, void *marked) UMA_UNCHECKED_LOCKS
 {

@@ -47,7 +47,7 @@ struct keg {
 	struct slab_layout layout;
 	uint64_t hit;            /* what the page map says of its slabs */
 	uint64_t bin_reciprocal; /* see keg_bin() */
-	struct slab *bins[KEG_BINS];
+	struct slab *bins[KEG_BINS] UMA_GUARDED_BESIDE(&lock);
 	tally items;      /* of adopted slabs */
 	tally making;     /* of slabs on their way in */
 	tally leaving;    /* of slabs on their way out */
@@ -55,7 +55,7 @@ struct keg {
 	size_t items_max; /* 0: no limit */
 	tally free_items;
 	tally slabs;
-	size_t idle;
+	size_t idle UMA_GUARDED_BESIDE(&lock);
 	tally populate_bytes; /* backed at a time; grows */
 	bool raw;             /* slabs have raw bits: there is init or fini */
 	bool back;            /* items are backed before they leave */

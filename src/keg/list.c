@@ -35,7 +35,7 @@ moves_at(const struct keg *keg, const struct slab *s, unsigned bin)
 
 /* Full slabs are on no list. */
 static void
-link_in(struct keg *keg, struct slab *s, unsigned bin)
+link_in(struct keg *keg, struct slab *s, unsigned bin) UMA_REQUIRES(&keg->lock)
 {
 	s->bin = (uint8_t)bin;
 	s->moves_at = moves_at(keg, s, bin);

@@ -115,6 +115,21 @@ inside(void)
 	return sum;
 }
 
+/* Whether others are inside that a forker, `nested` or not, waits for. */
+static bool
+must_wait(bool nested)
+{
+	/*
+	 * seq_cst, and before the count: it has all of them.  One who came
+	 * after the count would stand for another who is in it.
+	 */
+	int32_t allowed =
+	    nested ? atomic_load_explicit(&nested_forks, memory_order_seq_cst)
+		   : 0;
+
+	return inside() > allowed;
+}
+
 /*
  * Wait until nobody else is inside.  A handler that forks may have
  * interrupted its own thread inside, or in the one instruction between two
@@ -134,9 +149,7 @@ gate_fork_prepare(void)
 		    &nested_forks, 1, memory_order_seq_cst);
 	/* seq_cst, pairs with the load in gate_enter(). */
 	atomic_fetch_add_explicit(&forks, 1, memory_order_seq_cst);
-	while (inside() > (nested ? atomic_load_explicit(
-					&nested_forks, memory_order_seq_cst)
-				  : 0))
+	while (must_wait(nested))
 		port_yield();
 }
 

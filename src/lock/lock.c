@@ -17,7 +17,7 @@ enum { FREE, HELD, WAITED, STARVED, PASSED };
 UMA_SLOW static bool wait_for(struct lock *l);
 
 bool
-lock_take(struct lock *l) UMA_UNCHECKED_LOCKS
+lock_take(struct lock *l)
 {
 	for (unsigned spin = 0; spin < SPINS; spin++) {
 		uint32_t was = FREE;
@@ -73,6 +73,8 @@ wait_for(struct lock *l)
  * it over and over would keep it for himself.  What is passed on waits for a
  * sleeper; should each have given up, or be a parent's thread, the next who
  * comes has it after a sleep of his own.
+ *
+ * unchecked: this is what letting go is.
  */
 void
 lock_drop(struct lock *l) UMA_UNCHECKED_LOCKS

@@ -32,8 +32,8 @@ extern struct lock types_lock;
 void malloc9_enter(void);
 
 /* The same, and take the lock. */
-void malloc9_lock(void);
-void malloc9_unlock(void);
+void malloc9_lock(void) UMA_ACQUIRES(&types_lock);
+void malloc9_unlock(void) UMA_RELEASES(&types_lock);
 
 /* The type's ledger, made if need be.  NULL without memory.  Dies of crimes. */
 struct ledger *type_ledger(struct malloc_type *type, const char *function);

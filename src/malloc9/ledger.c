@@ -16,7 +16,7 @@ _Static_assert(PERCPU_UNITS_MAX *HEAP_UNIT_BYTES >= UINT64_C(1) << 48,
 
 static _Atomic(struct ledger *) first;
 static _Atomic(struct ledger *) last; /* or one that was, a moment ago */
-static struct ledger *unused;         /* the lock guards it */
+static struct ledger *unused UMA_GUARDED(&types_lock);
 
 /* ---- making and ending ---- */
 

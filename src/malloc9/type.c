@@ -20,9 +20,8 @@ struct malloc_type uma_m_devbuf[1] = { { uma_m_temp, NULL, UMA_MALLOC_VERSION,
 struct malloc_type uma_m_temp[1] = { { NULL, uma_m_devbuf, UMA_MALLOC_VERSION,
     "temp", 0, 0, NULL, REGISTERED } };
 
-/* The lock guards them. */
-static struct malloc_type *first = uma_m_devbuf;
-static struct malloc_type *last = uma_m_temp;
+static struct malloc_type *first UMA_GUARDED(&types_lock) = uma_m_devbuf;
+static struct malloc_type *last UMA_GUARDED(&types_lock) = uma_m_temp;
 
 void
 malloc9_enter(void)
@@ -33,7 +32,7 @@ malloc9_enter(void)
 
 /* A fork under way is over sooner or later: then both can be had. */
 void
-malloc9_lock(void) UMA_UNCHECKED_LOCKS
+malloc9_lock(void)
 {
 	malloc9_enter();
 	while (!lock_take(&types_lock)) {
@@ -44,7 +43,7 @@ malloc9_lock(void) UMA_UNCHECKED_LOCKS
 }
 
 void
-malloc9_unlock(void) UMA_UNCHECKED_LOCKS
+malloc9_unlock(void)
 {
 	lock_drop(&types_lock);
 	gate_leave();

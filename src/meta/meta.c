@@ -21,12 +21,14 @@ struct free_object {
 	struct free_object *next;
 };
 
+#define GUARDED UMA_GUARDED(&meta_lock)
+static struct lock meta_lock;
+
 static struct {
-	struct lock lock;
-	struct free_object *free[CLASSES];
-	char *at; /* the arena's unused part */
-	char *end;
-	size_t arena_bytes;
+	struct free_object *free[CLASSES] GUARDED;
+	char *at GUARDED; /* the arena's unused part */
+	char *end GUARDED;
+	size_t arena_bytes GUARDED;
 	bool closed; /* boot: the system may not be asked yet */
 	_Atomic size_t bytes;
 	/* Given back without the lock; pushed one by one, taken all at once. */
@@ -86,7 +88,7 @@ map(size_t bytes, size_t align)
 }
 
 static bool
-grow(void)
+grow(void) UMA_REQUIRES(&meta_lock)
 {
 	size_t bytes = meta.arena_bytes;
 	void *memory = NULL;
@@ -108,7 +110,7 @@ grow(void)
 
 /* Cut an object off the arena.  What alignment skips is lost. */
 static void *
-cut(size_t bytes, size_t align)
+cut(size_t bytes, size_t align) UMA_REQUIRES(&meta_lock)
 {
 	char *at = (char *)round_up((uintptr_t)meta.at, align);
 
@@ -126,7 +128,7 @@ cut(size_t bytes, size_t align)
 }
 
 static struct free_object *
-take_listed(unsigned index)
+take_listed(unsigned index) UMA_REQUIRES(&meta_lock)
 {
 	struct free_object *object = meta.free[index];
 
@@ -151,12 +153,12 @@ meta_take(size_t bytes, enum meta_how how)
 		    round_up(room, port_page_bytes()), port_page_bytes());
 	if (bytes > CLASS_MAX && !meta.closed)
 		return map(room, port_page_bytes());
-	if (!lock_take(&meta.lock))
+	if (!lock_take(&meta_lock))
 		return meta_take(bytes, META_EMERGENCY);
 	object = bytes > CLASS_MAX ? NULL : take_listed(index);
 	if (object == NULL)
 		object = cut(room, min_size(room & -room, CLASS_MAX));
-	lock_drop(&meta.lock);
+	lock_drop(&meta_lock);
 	if (object != NULL)
 		clear(object, room);
 	return object;
@@ -194,17 +196,18 @@ meta_give(void *memory, size_t bytes, enum meta_how how)
 		return;
 	}
 	rest(object, meta_room(bytes));
-	if (how == META_EMERGENCY || !lock_take(&meta.lock)) {
+	if (how == META_EMERGENCY || !lock_take(&meta_lock)) {
 		give_late(object, index);
 		return;
 	}
 	object->next = meta.free[index];
 	meta.free[index] = object;
-	lock_drop(&meta.lock);
+	lock_drop(&meta_lock);
 }
 
+/* unchecked: at boot nobody else is here. */
 void
-meta_boot(void *memory, size_t bytes)
+meta_boot(void *memory, size_t bytes) UMA_UNCHECKED_LOCKS
 {
 	clear(memory, bytes);
 	meta.at = memory;

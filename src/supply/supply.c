@@ -39,21 +39,23 @@ struct late_run {
 	size_t backed;
 };
 
+#define GUARDED UMA_GUARDED(&supply_lock)
+static struct lock supply_lock;
+
 static struct {
-	struct lock lock;
-	struct region *regions[SUPPLY_KINDS];
-	size_t step;
-	tally used; /* granules */
-	uint64_t decayed_ns;
-	size_t least;     /* bytes free and dirty since then */
-	size_t forgotten; /* bytes, the last at */
-	uint64_t forgotten_ns;
-	size_t regretted; /* bytes of those that were soon taken again */
-	size_t ceiling;   /* bytes used or dirty before free ones must go */
-	enum supply_thp thp;
-	bool closed;
-	_Atomic size_t mapped; /* bytes */
-	_Atomic size_t dirty;  /* bytes, free */
+	struct region *regions[SUPPLY_KINDS] GUARDED; /* and what is in them */
+	size_t step GUARDED;
+	uint64_t decayed_ns GUARDED;
+	size_t least GUARDED;     /* bytes free and dirty since then */
+	size_t forgotten GUARDED; /* bytes, the last at */
+	uint64_t forgotten_ns GUARDED;
+	size_t regretted GUARDED; /* bytes of those soon taken again */
+	size_t ceiling GUARDED;   /* bytes held before free ones must go */
+	enum supply_thp thp;      /* of boot */
+	bool closed;              /* boot: the system may not be asked yet */
+	tally used;               /* granules */
+	_Atomic size_t mapped;    /* bytes */
+	_Atomic size_t dirty;     /* bytes, free */
 	/* Given back without the lock. */
 	_Atomic(struct late_run *) late;
 } supply;
@@ -73,6 +75,7 @@ first_step(void)
 /* A new region with room for `bytes` at `align`; halves what is refused. */
 static struct region *
 region_make(size_t bytes, size_t align, enum supply_kind kind)
+    UMA_REQUIRES(&supply_lock)
 {
 	struct region *r;
 	void *base = NULL;
@@ -107,7 +110,7 @@ region_make(size_t bytes, size_t align, enum supply_kind kind)
 }
 
 static struct region *
-region_of(const void *base)
+region_of(const void *base) UMA_REQUIRES(&supply_lock)
 {
 	for (unsigned kind = 0; kind < SUPPLY_KINDS; kind++) {
 		for (struct region *r = supply.regions[kind]; r != NULL;
@@ -135,7 +138,7 @@ held_bytes(void)
 }
 
 static void
-count_dirty(struct region *r, size_t was)
+count_dirty(struct region *r, size_t was) UMA_REQUIRES(&supply_lock)
 {
 	/* relaxed: changed under the lock; read as a statistic. */
 	size_t sum = atomic_load_explicit(&supply.dirty, memory_order_relaxed);
@@ -147,7 +150,7 @@ count_dirty(struct region *r, size_t was)
 
 /* Nothing is known any more of what was forgotten long ago. */
 static void
-note_forgotten(size_t bytes)
+note_forgotten(size_t bytes) UMA_REQUIRES(&supply_lock)
 {
 	uint64_t now = port_tick_ns();
 
@@ -162,7 +165,7 @@ note_forgotten(size_t bytes)
  * moment ago it should have been kept: from now on so much more is.
  */
 static void
-regret(size_t bytes)
+regret(size_t bytes) UMA_REQUIRES(&supply_lock)
 {
 	size_t again = min_size(bytes, supply.forgotten);
 
@@ -174,8 +177,8 @@ regret(size_t bytes)
 }
 
 static void
-count_taken(
-    struct region *r, size_t was, size_t count, const struct region_hold *hold)
+count_taken(struct region *r, size_t was, size_t count,
+    const struct region_hold *hold) UMA_REQUIRES(&supply_lock)
 {
 	tally_add(&supply.used, count);
 	count_dirty(r, was);
@@ -184,6 +187,7 @@ count_taken(
 
 static bool
 take_from(struct region *r, struct supply_run *run, size_t count, size_t align)
+    UMA_REQUIRES(&supply_lock)
 {
 	size_t was = r->dirty_count;
 	struct region_hold hold;
@@ -201,6 +205,7 @@ take_from(struct region *r, struct supply_run *run, size_t count, size_t align)
 
 static void
 give_to(struct region *r, void *base, size_t count, size_t backed)
+    UMA_REQUIRES(&supply_lock)
 {
 	size_t was = r->dirty_count;
 	size_t at = index_of(r, base);
@@ -212,7 +217,7 @@ give_to(struct region *r, void *base, size_t count, size_t backed)
 
 /* Take in what was given back without the lock. */
 static void
-take_late(void)
+take_late(void) UMA_REQUIRES(&supply_lock)
 {
 	struct late_run *run;
 	struct late_run *next;
@@ -253,6 +258,7 @@ give_late(void *base, size_t count, size_t backed)
  * Forget one free dirty run of a region, or so many bytes of it.  It counts as
  * used meanwhile, so the lock is not held over the system call; `held` says
  * whether it is again.  False: there is no such run, or it cannot be forgotten.
+ * unchecked: clang follows what is returned, not `held`.
  */
 static bool
 forget_one(struct region *r, size_t bytes, bool *held) UMA_UNCHECKED_LOCKS
@@ -266,9 +272,9 @@ forget_one(struct region *r, size_t bytes, bool *held) UMA_UNCHECKED_LOCKS
 	if (at == REGION_NONE)
 		return false;
 	count_dirty(r, was);
-	lock_drop(&supply.lock);
+	lock_drop(&supply_lock);
 	clean = port_forget(r->base + at * GRANULE, count * GRANULE);
-	*held = lock_take(&supply.lock);
+	*held = lock_take(&supply_lock);
 	if (!*held) {
 		tally_add(&supply.used, count); /* give_to() takes it off */
 		give_late(r->base + at * GRANULE, count, 0);
@@ -287,7 +293,7 @@ forget_one(struct region *r, size_t bytes, bool *held) UMA_UNCHECKED_LOCKS
  * of a region first.  Returns whether the lock is still held.
  */
 static bool
-forget_down_to(size_t target) UMA_UNCHECKED_LOCKS
+forget_down_to(size_t target) UMA_KEEPS(true, &supply_lock)
 {
 	bool held = true;
 
@@ -305,7 +311,7 @@ forget_down_to(size_t target) UMA_UNCHECKED_LOCKS
 
 /* Forget down to a target, and remember that it was. */
 static bool
-forget_and_note(size_t target) UMA_UNCHECKED_LOCKS
+forget_and_note(size_t target) UMA_KEEPS(true, &supply_lock)
 {
 	size_t dirty = supply_dirty_bytes();
 
@@ -317,7 +323,7 @@ forget_and_note(size_t target) UMA_UNCHECKED_LOCKS
 
 /* How much may stay free and dirty. */
 static size_t
-bound(void)
+bound(void) UMA_REQUIRES(&supply_lock)
 {
 	size_t part = tally_get(&supply.used) * GRANULE / DIRTY_PART;
 
@@ -331,7 +337,7 @@ bound(void)
  * and what is used time and again does not lie free for a whole period.
  */
 static bool
-decay(void) UMA_UNCHECKED_LOCKS
+decay(void) UMA_KEEPS(true, &supply_lock)
 {
 	size_t dirty = supply_dirty_bytes();
 	size_t most = bound();
@@ -353,7 +359,7 @@ decay(void) UMA_UNCHECKED_LOCKS
 }
 
 static void
-raise_ceiling(void)
+raise_ceiling(void) UMA_REQUIRES(&supply_lock)
 {
 	supply.ceiling = max_size(supply.ceiling, held_bytes());
 }
@@ -365,7 +371,7 @@ raise_ceiling(void)
  * regretted.  So whatever is wanted again and again is soon kept.
  */
 static bool
-stay_below_ceiling(void) UMA_UNCHECKED_LOCKS
+stay_below_ceiling(void) UMA_KEEPS(true, &supply_lock)
 {
 	size_t dirty = supply_dirty_bytes();
 	size_t sum = held_bytes();
@@ -420,7 +426,7 @@ struct huge {
  */
 static struct huge
 open_huge(const struct supply_run *run, size_t count, size_t filled)
-    UMA_REQUIRES(&supply.lock)
+    UMA_REQUIRES(&supply_lock)
 {
 	const struct huge none = { NULL, 0 };
 	size_t used = tally_get(&supply.used);
@@ -461,18 +467,18 @@ get_huge(struct huge h, struct supply_run *run, size_t count)
 		return;
 	if (memory == run->base)
 		run->backed = count * GRANULE;
-	if (lock_take(&supply.lock)) {
+	if (lock_take(&supply_lock)) {
 		size_t was = h.region->dirty_count;
 
 		region_backed(h.region, h.at);
 		count_dirty(h.region, was);
-		lock_drop(&supply.lock);
+		lock_drop(&supply_lock);
 	}
 }
 
 bool
 supply_take(struct supply_run *run, size_t count, size_t align, size_t filled,
-    enum supply_kind kind, enum meta_how how) UMA_UNCHECKED_LOCKS
+    enum supply_kind kind, enum meta_how how)
 {
 	struct region *r;
 	bool taken = false;
@@ -480,7 +486,7 @@ supply_take(struct supply_run *run, size_t count, size_t align, size_t filled,
 
 	if (UMA_HOSTILE && refused())
 		return false;
-	if (how == META_EMERGENCY || !lock_take(&supply.lock))
+	if (how == META_EMERGENCY || !lock_take(&supply_lock))
 		return take_emergency(run, count, align);
 	take_late();
 	for (r = supply.regions[kind]; r != NULL && !taken; r = r->next)
@@ -496,42 +502,40 @@ supply_take(struct supply_run *run, size_t count, size_t align, size_t filled,
 	if (taken)
 		huge = open_huge(run, count, filled);
 	if (!taken || stay_below_ceiling())
-		lock_drop(&supply.lock);
+		lock_drop(&supply_lock);
 	if (huge.region != NULL)
 		get_huge(huge, run, count);
 	return taken;
 }
 
 void
-supply_give(void *base, size_t count, size_t backed,
-    enum meta_how how) UMA_UNCHECKED_LOCKS
+supply_give(void *base, size_t count, size_t backed, enum meta_how how)
 {
-	bool held = true;
 	struct region *r;
 
-	if (how == META_EMERGENCY || !lock_take(&supply.lock)) {
+	if (how == META_EMERGENCY || !lock_take(&supply_lock)) {
 		give_late(base, count, backed);
 		return;
 	}
 	take_late();
 	r = region_of(base);
-	if (r != NULL) {
-		give_to(r, base, count, backed);
-		held = decay();
-	}
-	if (held)
-		lock_drop(&supply.lock);
-	if (r == NULL)
+	if (r == NULL) {
+		lock_drop(&supply_lock);
 		port_unmap(base, count * GRANULE);
+		return;
+	}
+	give_to(r, base, count, backed);
+	if (decay())
+		lock_drop(&supply_lock);
 }
 
 bool
-supply_extend(void *base, size_t count, size_t more) UMA_UNCHECKED_LOCKS
+supply_extend(void *base, size_t count, size_t more)
 {
 	struct region *r;
 	bool taken = false;
 
-	if (!lock_take(&supply.lock))
+	if (!lock_take(&supply_lock))
 		return false;
 	r = region_of(base);
 	if (r != NULL) {
@@ -544,7 +548,7 @@ supply_extend(void *base, size_t count, size_t more) UMA_UNCHECKED_LOCKS
 			count_taken(r, was, more, &hold);
 	}
 	if (!taken || stay_below_ceiling())
-		lock_drop(&supply.lock);
+		lock_drop(&supply_lock);
 	return taken;
 }
 
@@ -553,7 +557,7 @@ supply_extend(void *base, size_t count, size_t more) UMA_UNCHECKED_LOCKS
  * next request may be for one mapping larger than any of them.
  */
 static void
-release_regions(void)
+release_regions(void) UMA_REQUIRES(&supply_lock)
 {
 	for (unsigned kind = 0; kind < SUPPLY_KINDS; kind++) {
 		struct region **at = &supply.regions[kind];
@@ -575,16 +579,16 @@ release_regions(void)
 }
 
 void
-supply_trim(void) UMA_UNCHECKED_LOCKS
+supply_trim(void)
 {
-	if (!lock_take(&supply.lock))
+	if (!lock_take(&supply_lock))
 		return;
 	take_late();
 	if (!forget_down_to(0))
 		return;
 	if (port_address_limit() != SIZE_MAX)
 		release_regions();
-	lock_drop(&supply.lock);
+	lock_drop(&supply_lock);
 }
 
 void

@@ -10,10 +10,11 @@
 #define LINE_BYTES 160
 #define LINES      32 /* written at a time */
 
+static struct lock all_lock;
+
 static struct {
-	struct lock lock;
-	struct vm_zone_row *first; /* the latest */
-	uint32_t numbers;
+	struct vm_zone_row *first UMA_GUARDED(&all_lock); /* the latest */
+	uint32_t numbers UMA_GUARDED(&all_lock);
 } all;
 
 /*
@@ -21,11 +22,11 @@ static struct {
  * its own thread inside.
  */
 static bool
-enter(void) UMA_UNCHECKED_LOCKS
+enter(void) UMA_TRIES(true, &all_lock)
 {
 	for (;;) {
 		if (gate_enter()) {
-			if (lock_take(&all.lock))
+			if (lock_take(&all_lock))
 				return true;
 			gate_leave();
 		} else if (!gate_forking())
@@ -35,9 +36,9 @@ enter(void) UMA_UNCHECKED_LOCKS
 }
 
 static void
-leave(void) UMA_UNCHECKED_LOCKS
+leave(void) UMA_RELEASES(&all_lock)
 {
-	lock_drop(&all.lock);
+	lock_drop(&all_lock);
 	gate_leave();
 }
 
@@ -54,7 +55,7 @@ vm_zone_row_start(struct vm_zone_row *row, const char *name, int size, int max)
 }
 
 void
-vm_zone_list(struct vm_zone_row *row) UMA_UNCHECKED_LOCKS
+vm_zone_list(struct vm_zone_row *row)
 {
 	while (!enter())
 		port_yield();
@@ -67,7 +68,7 @@ vm_zone_list(struct vm_zone_row *row) UMA_UNCHECKED_LOCKS
 }
 
 void
-vm_zone_unlist(struct vm_zone_row *row) UMA_UNCHECKED_LOCKS
+vm_zone_unlist(struct vm_zone_row *row)
 {
 	while (!enter())
 		port_yield();
@@ -168,7 +169,7 @@ put_row(struct text *t, const struct vm_zone_row *row)
  * stay, so each time the place is looked for: hence several lines.
  */
 static bool
-put_rows(struct text *t, uint32_t *number) UMA_UNCHECKED_LOCKS
+put_rows(struct text *t, uint32_t *number)
 {
 	struct vm_zone_row *row;
 	unsigned count = 0;

@@ -57,9 +57,11 @@ copy_name(char *to, size_t bytes, const char *from)
 /*
  * A structure that was a zone before keeps its number, its state and its
  * count of walkers: one may just be looking whether it is alive.
+ *
+ * unchecked: nobody else has the rest of it.
  */
 static void
-wipe(struct uma_zone *zone)
+wipe(struct uma_zone *zone) UMA_UNCHECKED_LOCKS
 {
 	size_t kept = offsetof(struct uma_zone, fast);
 

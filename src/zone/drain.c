@@ -203,7 +203,7 @@ zone_close(struct uma_zone *zone, struct closer *me)
 
 /* The last closer makes the records live again.  False: try again. */
 static bool
-leave_closers(struct uma_zone *zone, struct closer *me) UMA_UNCHECKED_LOCKS
+leave_closers(struct uma_zone *zone, struct closer *me)
 {
 	unsigned slots = percpu_slots();
 	struct closer **at = &zone->closers;

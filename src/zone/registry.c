@@ -20,15 +20,17 @@ _Static_assert(sizeof(struct uma_zone) % CACHE_LINE == 0, "whole lines");
 
 typedef _Atomic(struct uma_zone *) zone_slot;
 
+#define GUARDED UMA_GUARDED(&registry_lock)
+static struct lock registry_lock;
+
 static struct {
-	struct lock lock;
 	_Atomic uint32_t count; /* numbers given out; 0 is nobody's */
 	_Atomic(zone_slot *) chunks[CHUNKS_MAX];
-	char *at; /* structures that never had a number */
-	char *end;
-	struct uma_zone *dead_first;
-	struct uma_zone **dead_last;
-	unsigned dead_count;
+	char *at GUARDED; /* structures that never had a number */
+	char *end GUARDED;
+	struct uma_zone *dead_first GUARDED;
+	struct uma_zone **dead_last GUARDED;
+	unsigned dead_count GUARDED;
 } registry;
 
 static zone_slot *
@@ -41,9 +43,9 @@ slot_of(uint32_t id)
 	return chunk == NULL ? NULL : &chunk[id % CHUNK];
 }
 
-/* Zeroed memory of a structure, never given back; with the lock. */
+/* Zeroed memory of a structure, never given back. */
 static struct uma_zone *
-new_structure(void)
+new_structure(void) UMA_REQUIRES(&registry_lock)
 {
 	char *at = registry.at;
 
@@ -57,9 +59,9 @@ new_structure(void)
 	return (struct uma_zone *)(void *)at;
 }
 
-/* A new structure and its number; with the lock. */
+/* A new structure and its number. */
 static struct uma_zone *
-new_number(void)
+new_number(void) UMA_REQUIRES(&registry_lock)
 {
 	uint32_t id =
 	    atomic_load_explicit(&registry.count, memory_order_relaxed) + 1;
@@ -91,7 +93,7 @@ bool
 registry_take(struct uma_zone **zone)
 {
 	*zone = NULL;
-	if (!lock_take(&registry.lock))
+	if (!lock_take(&registry_lock))
 		return false;
 	if (registry.dead_count > DEAD_REST) {
 		*zone = registry.dead_first;
@@ -100,7 +102,7 @@ registry_take(struct uma_zone **zone)
 	}
 	if (*zone == NULL)
 		*zone = new_number();
-	lock_drop(&registry.lock);
+	lock_drop(&registry_lock);
 	return true;
 }
 
@@ -137,7 +139,7 @@ registry_retire(struct uma_zone *zone)
 bool
 registry_give(struct uma_zone *zone)
 {
-	if (!lock_take(&registry.lock))
+	if (!lock_take(&registry_lock))
 		return false;
 	zone->next_dead = NULL;
 	if (registry.dead_first == NULL)
@@ -145,7 +147,7 @@ registry_give(struct uma_zone *zone)
 	*registry.dead_last = zone;
 	registry.dead_last = &zone->next_dead;
 	registry.dead_count++;
-	lock_drop(&registry.lock);
+	lock_drop(&registry_lock);
 	return true;
 }
 

@@ -25,7 +25,7 @@ is_bounded(const struct uma_zone *zone)
 }
 
 static bool
-lock_zone(struct uma_zone *zone) UMA_UNCHECKED_LOCKS
+lock_zone(struct uma_zone *zone) UMA_TRIES(true, &zone->lock)
 {
 	if (!gate_enter())
 		return false;
@@ -36,7 +36,7 @@ lock_zone(struct uma_zone *zone) UMA_UNCHECKED_LOCKS
 }
 
 static void
-unlock_zone(struct uma_zone *zone) UMA_UNCHECKED_LOCKS
+unlock_zone(struct uma_zone *zone) UMA_RELEASES(&zone->lock)
 {
 	lock_drop(&zone->lock);
 	gate_leave();
@@ -207,9 +207,11 @@ zone_take_cached(struct uma_zone *zone)
 /*
  * Closers and waiters of other threads went with them.  Their structures are
  * still on the stacks that fork copied.
+ *
+ * unchecked: no other thread is left.
  */
 static void
-forget_others(struct uma_zone *zone)
+forget_others(struct uma_zone *zone) UMA_UNCHECKED_LOCKS
 {
 	uintptr_t me = port_thread_id();
 	struct closer **closer = &zone->closers;
@@ -240,8 +242,9 @@ reopen(struct uma_zone *zone)
 		zone_open(zone, &me);
 }
 
+/* unchecked: no other thread is left. */
 void
-zone_fork_child(void)
+zone_fork_child(void) UMA_UNCHECKED_LOCKS
 {
 	struct uma_zone *zone;
 

@@ -82,9 +82,10 @@ struct uma_zone {
 
 	/* Waiting and destruction. */
 	struct lock lock;
-	struct closer *closers; /* who wants it closed */
-	struct waiter *first;
-	struct waiter **last;
+	/* Who wants it closed, and who waits in line. */
+	struct closer *closers UMA_GUARDED_BESIDE(&lock);
+	struct waiter *first UMA_GUARDED_BESIDE(&lock);
+	struct waiter **last UMA_GUARDED_BESIDE(&lock);
 	_Atomic uint32_t freed; /* counts frees while closed */
 	struct uma_zone *next_dead;
 	struct vm_object *object; /* or NULL; owned */

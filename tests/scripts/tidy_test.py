@@ -65,6 +65,34 @@ class TidyTest(tree.TreeTest):
         self.in_keg("int b = atomic_load(&a);\n")
         self.refuses("src/keg/take.c:2: name the memory order")
 
+    def unchecked(self, above, head="static void\nf(void)"):
+        self.in_keg(f"int x;\n\n{above}{head} UMA_UNCHECKED_LOCKS\n{{\n}}\n")
+
+    def test_unchecked(self):
+        for above in ["/* unchecked: nobody is here. */\n",
+                      "/*\n * Do it.\n *\n * unchecked: a flag tells.\n */\n",
+                      "/* Do it.  unchecked: a flag\n * tells. */\n"]:
+            self.unchecked(above)
+            self.accepts()
+        self.unchecked("/* unchecked: a flag tells. */\n",
+                       "static void\nf(int a,\n    int b)")
+        self.accepts()
+        self.put("src/keg/keg.h",
+                 HEAD + "#define UMA_UNCHECKED_LOCKS TSA(none)\n"
+                 "/* not UMA_UNCHECKED_LOCKS */\n")
+        self.accepts()
+
+    def test_unchecked_without_reason(self):
+        for above in ["", "/* Do it. */\n", "/* unchecked: */\n",
+                      "/*\n * unchecked:\n */\n",
+                      "/* unchecked: it is. */\n\n",
+                      "/* unchecked: it is. */\nint y;\n",
+                      "/* unchecked: it is. */\nint\ng(void)\n{\n}\n\n",
+                      "/* unchecked: it is. */\n\n/* Do it. */\n"]:
+            with self.subTest(above):
+                self.unchecked(above)
+                self.refuses("say why in the comment above: `unchecked:")
+
     def test_unlisted(self):
         self.in_keg("")
         self.put("src/keg/give.c", HEAD)
