@@ -26,9 +26,13 @@ const char *const scenario_names[SCENARIOS] = {
 	[FREE_ARG] = "uma_zfree_arg",
 	[FREE_DTOR] = "uma_zfree, dtor",
 	[FREE_MISS] = "uma_zfree, miss",
+	[FAST_ALLOC] = "uma_fast_zalloc",
+	[FAST_FREE] = "uma_fast_zfree",
 	[VM_ALLOC] = "zalloc",
 	[VM_FREE] = "zfree",
 	[VM_FREE_BIG] = "zfree, big item",
+	[VM_LIMITED_HAND] = "zalloc, fills the hand",
+	[VM_LIMITED_INSIDE] = "zalloc, inside the gate",
 	[MALLOC] = "malloc",
 	[MALLOC_MISS] = "malloc, miss",
 	[CALLOC] = "calloc",
@@ -96,6 +100,13 @@ is_owning(void)
 	       cell.scenario == FREE_BLOCK_MISS || cell.scenario == TYPED_FIRST;
 }
 
+/* Whether all of the call is, so that another thread's fork waits for it. */
+static bool
+is_gated(void)
+{
+	return cell.scenario == VM_LIMITED_INSIDE;
+}
+
 /* After the heap's own counter of large blocks, the type's. */
 static bool
 is_large(void)
@@ -117,6 +128,7 @@ bool
 cell_is_second(void)
 {
 	return cell.scenario == ALLOC_INSTALL ||
+	       cell.scenario == VM_LIMITED_HAND ||
 	       cell.scenario == REALLOC_MOVE || is_counter();
 }
 
@@ -135,10 +147,10 @@ static bool
 is_push(void)
 {
 	return cell.scenario == FREE || cell.scenario == FREE_ARG ||
-	       cell.scenario == FREE_DTOR || cell.scenario == VM_FREE ||
-	       cell.scenario == VM_FREE_BIG || cell.scenario == FREE_BLOCK ||
-	       cell.scenario == REALLOC_NONE || cell.scenario == REALLOC_MOVE ||
-	       cell.scenario == TYPED_FREE;
+	       cell.scenario == FREE_DTOR || cell.scenario == FAST_FREE ||
+	       cell.scenario == VM_FREE || cell.scenario == VM_FREE_BIG ||
+	       cell.scenario == FREE_BLOCK || cell.scenario == REALLOC_NONE ||
+	       cell.scenario == REALLOC_MOVE || cell.scenario == TYPED_FREE;
 }
 
 bool
@@ -206,8 +218,9 @@ must_overlap(void)
 	if (HOSTILE && cell.scenario >= MALLOC)
 		reclaims =
 		    reclaims || cell.action == POP || cell.action == MISS;
-	return is_owning() &&
-	       (cell.action == FORK || (reclaims && at() == its()->end));
+	if (cell.action == FORK)
+		return is_owning() || is_gated();
+	return is_owning() && reclaims && at() == its()->end;
 }
 
 static void
@@ -372,6 +385,9 @@ check_child(void)
 		low = 0;
 		high = 1;
 	}
+	if (is_gated())
+		/* Made after the call. */
+		low = high = 0;
 	if (sh->child_used < low || sh->child_used > high)
 		return cell_complain("the child found another number of items");
 	/*
