@@ -28,6 +28,7 @@ const char *const scenario_names[SCENARIOS] = {
 	[FREE_MISS] = "uma_zfree, miss",
 	[FAST_ALLOC] = "uma_fast_zalloc",
 	[FAST_FREE] = "uma_fast_zfree",
+	[DESTROY] = "uma_zdestroy",
 	[VM_ALLOC] = "zalloc",
 	[VM_FREE] = "zfree",
 	[VM_FREE_BIG] = "zfree, big item",
@@ -96,7 +97,7 @@ is_owning(void)
 {
 	return cell.scenario == ALLOC_MISS || cell.scenario == ALLOC_EMPTY ||
 	       cell.scenario == ALLOC_INSTALL || cell.scenario == FREE_MISS ||
-	       cell.scenario == MALLOC_MISS ||
+	       cell.scenario == DESTROY || cell.scenario == MALLOC_MISS ||
 	       cell.scenario == FREE_BLOCK_MISS || cell.scenario == TYPED_FIRST;
 }
 
@@ -135,8 +136,9 @@ cell_is_second(void)
 bool
 cell_is_about(const struct section *s)
 {
-	/* Compilers inline one into the other: own_rseq, percpu_own. */
+	/* Compilers inline one into others: own_rseq, percpu_own. */
 	bool owns = strstr(s->function, "own") != NULL ||
+		    strstr(s->function, "seize") != NULL ||
 		    strstr(s->function, "fold") != NULL;
 	bool refused = is_large() && strcmp(s->function, "percpu_count") == 0;
 
@@ -220,7 +222,9 @@ must_overlap(void)
 		    reclaims || cell.action == POP || cell.action == MISS;
 	if (cell.action == FORK)
 		return is_owning() || is_gated();
-	return is_owning() && reclaims && at() == its()->end;
+	/* Who destroys holds the lock of all who seize. */
+	return is_owning() && reclaims &&
+	       (at() == its()->end || cell.scenario == DESTROY);
 }
 
 static void
@@ -309,11 +313,11 @@ go_there(void)
 
 	sh->scenario = cell.scenario;
 	cell_await(READY, 0);
-	if (cell.scenario == ALLOC_EMPTY) {
+	if (cell.scenario == ALLOC_EMPTY || cell.scenario == DESTROY) {
 		/* As if popped 2^47 times: the top bit, but not owned. */
 		trace_read(cell.record, &word, sizeof word);
 		if ((word & 0xffff) == 0)
-			trace_die("there is no empty bucket");
+			trace_die("there is no bucket");
 		word |= OWNED;
 		trace_write(cell.record, &word, sizeof word);
 	}

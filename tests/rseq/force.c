@@ -167,6 +167,16 @@ discover(void)
 		trace_die("%s: commits nowhere", scenario_names[cell.scenario]);
 }
 
+/*
+ * clang's copy of a push in heap.c: it is called where watch_on is true, and
+ * there boot.c has chosen the generic mode, in which no section commits.
+ */
+static bool
+is_generic(const struct section *s)
+{
+	return strcmp(s->function, "resize_watched") == 0;
+}
+
 /* Every instruction of every section was stopped at in some scenario. */
 static void
 check_coverage(void)
@@ -178,6 +188,10 @@ check_coverage(void)
 
 		if (!s->commits) {
 			printf("# %s commits nothing: not run\n", s->function);
+			continue;
+		}
+		if (is_generic(s)) {
+			printf("# %s is for tools: not run\n", s->function);
 			continue;
 		}
 		for (int k = 0; k < s->stops; k++) {

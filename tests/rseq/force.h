@@ -38,6 +38,7 @@ enum scenario {
 	FREE_MISS,
 	FAST_ALLOC, /* inlined into the worker: uma/fast.h */
 	FAST_FREE,
+	DESTROY, /* of a zone of one record, of great age: owns it */
 	VM_ALLOC,
 	VM_FREE,
 	VM_FREE_BIG,

@@ -2,9 +2,9 @@
 /*
  * sections.h - the restartable sections in a running process
  *
- * Those of one file, a library or the program: its name is told from others'
- * by a part of its path.  The descriptors are read from the process's memory; objdump says where
- * instructions start.
+ * Those of one file at a time, a library or the program, named by a part of
+ * its path.  The descriptors are read from the process's memory; objdump says
+ * where instructions start.
  */
 #ifndef TESTS_RSEQ_SECTIONS_H
 #define TESTS_RSEQ_SECTIONS_H

@@ -39,7 +39,8 @@
 static void *stock[STOCK]; /* what the first thread may free */
 static void *handler_item;
 static void *helper_item;
-static void *large; /* not in the ledger: it is not of the class */
+static uma_zone_t other_zone; /* to be destroyed */
+static void *large;           /* not in the ledger: it is not of the class */
 
 extern char inject_system_call[];
 __asm__(".globl inject_system_call\n"
@@ -235,6 +236,11 @@ make_zone(enum scenario s)
 	} else if (!is_malloc)
 		zone = uma_zcreate("force", ITEM_BYTES, callbacks ? ctor : NULL,
 		    callbacks ? ctor : NULL, NULL, NULL, UMA_ALIGN_PTR, 0);
+	if (s == DESTROY) {
+		other_zone = uma_zcreate("other", ITEM_BYTES, NULL, NULL, NULL,
+		    NULL, UMA_ALIGN_PTR, 0);
+		uma_zfree(other_zone, uma_zalloc(other_zone, M_WAITOK));
+	}
 	if (is_fresh(s)) {
 		memset(fresh, 0, sizeof fresh);
 		fresh->ks_version = UMA_MALLOC_VERSION;
@@ -493,6 +499,9 @@ run(enum scenario s)
 		large = uma_malloc(LARGE_BYTES, fresh, M_NOWAIT);
 	else if (s == TYPED_FREE_LARGE)
 		uma_mfree(large, fresh);
+	else if (s == DESTROY)
+		expect(uma_zdestroy(other_zone, M_NOWAIT) == 0,
+		    "the other zone stays");
 	else if (is_push(s))
 		call_free(s, stock[2]);
 	else
