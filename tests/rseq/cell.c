@@ -323,7 +323,7 @@ go_there(void)
 	}
 	if (cell.first != NULL)
 		first = cell_run_to(cell.first, cell.first->end);
-	if (first == NOT_THERE && !HOSTILE)
+	if (first == NOT_THERE && !HOSTILE && sh->tried == CELL_TRIES - 1)
 		trace_die("no first section");
 	return first == GOOD ? cell_run_to(its(), at()) : first;
 }
