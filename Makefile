@@ -7,8 +7,8 @@ OPTIONS :=
 
 .DEFAULT_GOAL := build
 .PHONY: build try check check-hostile check-sanitizers check-programs \
-	check-arm64 check-guest bench bench-scale soak coverage install format \
-	tidy clean help meson-here
+	check-arm64 check-guest bench bench-scale long soak coverage install \
+	format tidy clean help meson-here
 .NOTPARALLEL:
 
 # Set up or change the options of $(BUILD).
@@ -73,6 +73,9 @@ bench-scale: build
 	@ninja -C $(BUILD) tests/sim/sim_curve || true
 	@scripts/bench-scale --build $(BUILD)
 
+long: build
+	@meson test -C $(BUILD) --suite long --verbose
+
 soak: build
 	@meson test -C $(BUILD) --suite soak --verbose
 
@@ -114,6 +117,7 @@ help:
 	@echo "make check-guest         tests on Debian's own kernel in qemu"
 	@echo "make bench               measure"
 	@echo "make bench-scale         plot how cost grows"
+	@echo "make long                test for many minutes"
 	@echo "make soak                test for hours"
 	@echo "make fuzz                invent inputs, a minute for each target"
 	@echo "make mutants             plant defects that tests must notice"

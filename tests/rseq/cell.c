@@ -26,9 +26,14 @@ const char *const scenario_names[SCENARIOS] = {
 	[FREE_ARG] = "uma_zfree_arg",
 	[FREE_DTOR] = "uma_zfree, dtor",
 	[FREE_MISS] = "uma_zfree, miss",
+	[FAST_ALLOC] = "uma_fast_zalloc",
+	[FAST_FREE] = "uma_fast_zfree",
+	[DESTROY] = "uma_zdestroy",
 	[VM_ALLOC] = "zalloc",
 	[VM_FREE] = "zfree",
 	[VM_FREE_BIG] = "zfree, big item",
+	[VM_LIMITED_HAND] = "zalloc, fills the hand",
+	[VM_LIMITED_INSIDE] = "zalloc, inside the gate",
 	[MALLOC] = "malloc",
 	[MALLOC_MISS] = "malloc, miss",
 	[CALLOC] = "calloc",
@@ -92,8 +97,15 @@ is_owning(void)
 {
 	return cell.scenario == ALLOC_MISS || cell.scenario == ALLOC_EMPTY ||
 	       cell.scenario == ALLOC_INSTALL || cell.scenario == FREE_MISS ||
-	       cell.scenario == MALLOC_MISS ||
+	       cell.scenario == DESTROY || cell.scenario == MALLOC_MISS ||
 	       cell.scenario == FREE_BLOCK_MISS || cell.scenario == TYPED_FIRST;
+}
+
+/* Whether all of the call is, so that another thread's fork waits for it. */
+static bool
+is_gated(void)
+{
+	return cell.scenario == VM_LIMITED_INSIDE;
 }
 
 /* After the heap's own counter of large blocks, the type's. */
@@ -117,14 +129,16 @@ bool
 cell_is_second(void)
 {
 	return cell.scenario == ALLOC_INSTALL ||
+	       cell.scenario == VM_LIMITED_HAND ||
 	       cell.scenario == REALLOC_MOVE || is_counter();
 }
 
 bool
 cell_is_about(const struct section *s)
 {
-	/* Compilers inline one into the other: own_rseq, percpu_own. */
+	/* Compilers inline one into others: own_rseq, percpu_own. */
 	bool owns = strstr(s->function, "own") != NULL ||
+		    strstr(s->function, "seize") != NULL ||
 		    strstr(s->function, "fold") != NULL;
 	bool refused = is_large() && strcmp(s->function, "percpu_count") == 0;
 
@@ -135,10 +149,10 @@ static bool
 is_push(void)
 {
 	return cell.scenario == FREE || cell.scenario == FREE_ARG ||
-	       cell.scenario == FREE_DTOR || cell.scenario == VM_FREE ||
-	       cell.scenario == VM_FREE_BIG || cell.scenario == FREE_BLOCK ||
-	       cell.scenario == REALLOC_NONE || cell.scenario == REALLOC_MOVE ||
-	       cell.scenario == TYPED_FREE;
+	       cell.scenario == FREE_DTOR || cell.scenario == FAST_FREE ||
+	       cell.scenario == VM_FREE || cell.scenario == VM_FREE_BIG ||
+	       cell.scenario == FREE_BLOCK || cell.scenario == REALLOC_NONE ||
+	       cell.scenario == REALLOC_MOVE || cell.scenario == TYPED_FREE;
 }
 
 bool
@@ -206,8 +220,11 @@ must_overlap(void)
 	if (HOSTILE && cell.scenario >= MALLOC)
 		reclaims =
 		    reclaims || cell.action == POP || cell.action == MISS;
-	return is_owning() &&
-	       (cell.action == FORK || (reclaims && at() == its()->end));
+	if (cell.action == FORK)
+		return is_owning() || is_gated();
+	/* Who destroys holds the lock of all who seize. */
+	return is_owning() && reclaims &&
+	       (at() == its()->end || cell.scenario == DESTROY);
 }
 
 static void
@@ -296,17 +313,17 @@ go_there(void)
 
 	sh->scenario = cell.scenario;
 	cell_await(READY, 0);
-	if (cell.scenario == ALLOC_EMPTY) {
+	if (cell.scenario == ALLOC_EMPTY || cell.scenario == DESTROY) {
 		/* As if popped 2^47 times: the top bit, but not owned. */
 		trace_read(cell.record, &word, sizeof word);
 		if ((word & 0xffff) == 0)
-			trace_die("there is no empty bucket");
+			trace_die("there is no bucket");
 		word |= OWNED;
 		trace_write(cell.record, &word, sizeof word);
 	}
 	if (cell.first != NULL)
 		first = cell_run_to(cell.first, cell.first->end);
-	if (first == NOT_THERE && !HOSTILE)
+	if (first == NOT_THERE && !HOSTILE && sh->tried == CELL_TRIES - 1)
 		trace_die("no first section");
 	return first == GOOD ? cell_run_to(its(), at()) : first;
 }
@@ -372,6 +389,9 @@ check_child(void)
 		low = 0;
 		high = 1;
 	}
+	if (is_gated())
+		/* Made after the call. */
+		low = high = 0;
 	if (sh->child_used < low || sh->child_used > high)
 		return cell_complain("the child found another number of items");
 	/*

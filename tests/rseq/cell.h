@@ -32,10 +32,11 @@ struct cell {
 extern struct cell cell;
 
 /*
- * How often a cell is tried that the call does not come by: a hostile library
- * goes past a record as if another thread had it.
+ * How often a cell is tried that the call does not come by: of some hundred
+ * events of a counter one folds it instead, and a hostile library goes past a
+ * record as if another thread had it.
  */
-enum { CELL_TRIES = HOSTILE ? 50 : 1 };
+enum { CELL_TRIES = HOSTILE ? 50 : 2 };
 
 /* So many reschedules by chance in a row are none. */
 enum { CELL_CHANCES = 50 };

@@ -36,9 +36,14 @@ enum scenario {
 	FREE_ARG,
 	FREE_DTOR,
 	FREE_MISS,
+	FAST_ALLOC, /* inlined into the worker: uma/fast.h */
+	FAST_FREE,
+	DESTROY, /* of a zone of one record, of great age: owns it */
 	VM_ALLOC,
 	VM_FREE,
 	VM_FREE_BIG,
+	VM_LIMITED_HAND,   /* fills the hand from the cache, after its own */
+	VM_LIMITED_INSIDE, /* inside the gate, as a handler in a miss */
 	MALLOC,
 	MALLOC_MISS,
 	CALLOC,
@@ -78,8 +83,10 @@ enum action {
 struct shared {
 	/* Set by the parent. */
 	enum scenario scenario;
-	enum action action; /* for the helper */
-	int tried;          /* how often the call did not come by the stop */
+	enum action action;   /* for the helper */
+	int tried;            /* how often the call did not come by the stop */
+	uintptr_t gate_enter; /* the library's functions */
+	uintptr_t gate_leave;
 	sem_t go;
 	/* Set by the helper. */
 	sem_t started;

@@ -92,13 +92,23 @@ ask(void)
 }
 
 void *
-take(enum who who)
+take_if_any(enum who who)
 {
 	void *item = ask();
 
 	if (item == NULL && HOSTILE)
 		item = ask();
-	took(item, who);
+	if (item != NULL)
+		took(item, who);
+	return item;
+}
+
+void *
+take(enum who who)
+{
+	void *item = take_if_any(who);
+
+	expect(item != NULL, "an allocation failed");
 	return item;
 }
 

@@ -40,6 +40,7 @@ void note_fresh(void *item);
 
 /* Take and give by the plainest call; who is refused asks again: hostile.h. */
 void *take(enum who who);
+void *take_if_any(enum who who); /* NULL: none is left below the limit */
 void give(void *item, enum who who);
 void give_all(void);
 

@@ -191,7 +191,7 @@ sections_read(pid_t pid, const char *library, struct section *out, int max)
 }
 
 uintptr_t
-sections_variable(pid_t pid, const char *library, const char *name)
+sections_symbol(pid_t pid, const char *library, const char *name)
 {
 	char line[LINE_BYTES + 64];
 	struct place place;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sections.h - the restartable sections of a library in a running process
+ * sections.h - the restartable sections in a running process
  *
- * The descriptors are read from the process's memory; objdump says where
- * instructions start.
+ * Those of one file at a time, a library or the program, named by a part of
+ * its path.  The descriptors are read from the process's memory; objdump says
+ * where instructions start.
  */
 #ifndef TESTS_RSEQ_SECTIONS_H
 #define TESTS_RSEQ_SECTIONS_H
@@ -36,8 +37,8 @@ struct section {
  */
 int sections_read(pid_t pid, const char *library, struct section *out, int max);
 
-/* Where a variable of the library is; 0: there is none. */
-uintptr_t sections_variable(pid_t pid, const char *library, const char *name);
+/* Where a name of the library is, be it let out or not; 0: there is none. */
+uintptr_t sections_symbol(pid_t pid, const char *library, const char *name);
 
 /* The descriptor in memory. */
 struct descriptor {

@@ -5,6 +5,9 @@
  * usage: rseq_worker FD CPU	the shared structure, and where to run
  */
 #define _GNU_SOURCE
+/* First: it has parameters that are called as what items.h has. */
+#include <uma/fast.h>
+
 #include "items.h"
 
 #include "hostile.h"
@@ -29,11 +32,15 @@
 #define LARGE_BYTES 300000
 #define STOCK       24
 #define MANY        300
+#define LIMIT       64 /* of the limited zone */
+#define IN_HAND     2  /* of four, when it is prepared */
+#define CACHED      12
 
 static void *stock[STOCK]; /* what the first thread may free */
 static void *handler_item;
 static void *helper_item;
-static void *large; /* not in the ledger: it is not of the class */
+static uma_zone_t other_zone; /* to be destroyed */
+static void *large;           /* not in the ledger: it is not of the class */
 
 extern char inject_system_call[];
 __asm__(".globl inject_system_call\n"
@@ -44,6 +51,12 @@ checkpoint(enum phase phase)
 {
 	sh->phase = phase;
 	__asm__ volatile("int3" ::: "memory");
+}
+
+static bool
+is_limited(enum scenario s)
+{
+	return s == VM_LIMITED_HAND || s == VM_LIMITED_INSIDE;
 }
 
 /* ---- what the helper does ---- */
@@ -61,10 +74,12 @@ static void
 helper_miss(void)
 {
 	void *item[MANY];
+	int n = 0;
 
-	for (int i = 0; i < MANY; i++)
-		item[i] = take(HELPER);
-	for (int i = 0; i < MANY; i++)
+	while (n < MANY && (item[n] = take_if_any(HELPER)) != NULL)
+		n++;
+	expect(n == MANY || is_limited(sh->scenario), "a miss failed");
+	for (int i = 0; i < n; i++)
 		give(item[i], HELPER);
 }
 
@@ -182,9 +197,9 @@ static bool
 is_push(enum scenario s)
 {
 	return s == FREE || s == FREE_ARG || s == FREE_DTOR || s == FREE_MISS ||
-	       s == FREE_BLOCK || s == FREE_BLOCK_MISS || s == REALLOC_NONE ||
-	       s == REALLOC_MOVE || s == VM_FREE || s == VM_FREE_BIG ||
-	       s == TYPED_FREE || s == TYPED_FREE_COUNT;
+	       s == FAST_FREE || s == FREE_BLOCK || s == FREE_BLOCK_MISS ||
+	       s == REALLOC_NONE || s == REALLOC_MOVE || s == VM_FREE ||
+	       s == VM_FREE_BIG || s == TYPED_FREE || s == TYPED_FREE_COUNT;
 }
 
 /* Whether the block under test is of the type of one use. */
@@ -211,13 +226,21 @@ make_zone(enum scenario s)
 	is_malloc = s >= MALLOC;
 	is_typed = s >= TYPED_ALLOC;
 	vm_zone = NULL;
-	if (s == VM_ALLOC || s == VM_FREE || s == VM_FREE_BIG) {
+	if (s == VM_ALLOC || s == VM_FREE || s == VM_FREE_BIG ||
+	    is_limited(s)) {
 		vm_zone = uma_vm_zinit("force",
-		    s == VM_FREE_BIG ? BIG_BYTES : ITEM_BYTES, 0, 0, 1);
+		    s == VM_FREE_BIG ? BIG_BYTES : ITEM_BYTES,
+		    is_limited(s) ? LIMIT : 0,
+		    is_limited(s) ? ZONE_INTERRUPT : 0, 1);
 		zone = vm_zone->zzone;
 	} else if (!is_malloc)
 		zone = uma_zcreate("force", ITEM_BYTES, callbacks ? ctor : NULL,
 		    callbacks ? ctor : NULL, NULL, NULL, UMA_ALIGN_PTR, 0);
+	if (s == DESTROY) {
+		other_zone = uma_zcreate("other", ITEM_BYTES, NULL, NULL, NULL,
+		    NULL, UMA_ALIGN_PTR, 0);
+		uma_zfree(other_zone, uma_zalloc(other_zone, M_WAITOK));
+	}
 	if (is_fresh(s)) {
 		memset(fresh, 0, sizeof fresh);
 		fresh->ks_version = UMA_MALLOC_VERSION;
@@ -251,6 +274,27 @@ break_step(void)
 		free(malloc(LARGE_BYTES));
 }
 
+/*
+ * Users have all, but for some in this CPU's cache and not enough in the hand:
+ * as when a free found the hand full and went on to the cache, and others took
+ * what was in the hand meanwhile.
+ */
+static void
+make_short(void)
+{
+	void *item[LIMIT];
+	int n = 0;
+
+	while (n < LIMIT && (item[n] = take_if_any(FIRST)) != NULL)
+		n++;
+	for (int i = 0; i < IN_HAND; i++)
+		give(item[i], FIRST);
+	for (int i = IN_HAND; i < IN_HAND + CACHED; i++) {
+		gives(item[i], FIRST);
+		uma_zfree(zone, item[i]);
+	}
+}
+
 /* The record at rest: has an item, and room for one. */
 static void
 prepare(enum scenario s)
@@ -273,6 +317,21 @@ prepare(enum scenario s)
 		uma_reclaim();
 	while (s == ALLOC_EMPTY && numbers().cached_items != 0)
 		take(FIRST);
+	if (is_limited(s))
+		make_short();
+}
+
+/* Functions, to be found by their names. */
+static __attribute__((noinline)) void *
+fast_alloc(void)
+{
+	return uma_fast_zalloc(zone, M_NOWAIT);
+}
+
+static __attribute__((noinline)) void
+fast_free(void *item)
+{
+	uma_fast_zfree(zone, item);
 }
 
 static void *
@@ -283,6 +342,8 @@ call_alloc(enum scenario s, void *other)
 		    BLOCK_BYTES, is_fresh(s) ? fresh : uma_m_temp, M_NOWAIT);
 	if (vm_zone != NULL)
 		return uma_vm_zalloc(vm_zone);
+	if (s == FAST_ALLOC)
+		return fast_alloc();
 	if (s == ALLOC_ARG)
 		return uma_zalloc_arg(zone, &sh, M_NOWAIT);
 	if (s == ALLOC_ZERO)
@@ -294,6 +355,23 @@ call_alloc(enum scenario s, void *other)
 	if (s == REALLOC_GROW || s == REALLOC_SHRINK)
 		return realloc(other, BLOCK_BYTES);
 	return malloc(BLOCK_BYTES);
+}
+
+/* Where locks may be taken, and another's fork waits until it is left. */
+static void
+enter_gate(void)
+{
+	bool (*enter)(void) = (bool (*)(void))sh->gate_enter;
+
+	expect(enter(), "the gate is closed");
+}
+
+static void
+leave_gate(void)
+{
+	void (*leave)(void) = (void (*)(void))sh->gate_leave;
+
+	leave();
 }
 
 /* A hostile library may refuse once, after the section under test. */
@@ -316,6 +394,8 @@ call_free(enum scenario s, void *item)
 		uma_mfree(item, uma_m_temp);
 	else if (vm_zone != NULL)
 		uma_vm_zfree(vm_zone, item);
+	else if (s == FAST_FREE)
+		fast_free(item);
 	else if (s == FREE_ARG)
 		uma_zfree_arg(zone, item, &sh);
 	else if (!is_malloc)
@@ -412,15 +492,22 @@ run(enum scenario s)
 		gives(stock[2], FIRST);
 	if (s == TYPED_FREE_LARGE)
 		large = uma_malloc(LARGE_BYTES, fresh, M_NOWAIT);
+	if (s == VM_LIMITED_INSIDE)
+		enter_gate();
 	checkpoint(READY);
 	if (s == TYPED_LARGE)
 		large = uma_malloc(LARGE_BYTES, fresh, M_NOWAIT);
 	else if (s == TYPED_FREE_LARGE)
 		uma_mfree(large, fresh);
+	else if (s == DESTROY)
+		expect(uma_zdestroy(other_zone, M_NOWAIT) == 0,
+		    "the other zone stays");
 	else if (is_push(s))
 		call_free(s, stock[2]);
 	else
 		take_tested(s, other);
+	if (s == VM_LIMITED_INSIDE)
+		leave_gate();
 	checkpoint(DONE);
 	register_again();
 	put_large(s);
