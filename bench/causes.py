@@ -24,6 +24,8 @@ CAUSES = (
     ("burst/*/100000/random", "ns", "*",
      "items go back to their slabs one by one: some 4 ns to find the slab and "
      "set the bit"),
+    ("giveback/16", "idle-mib", "*",
+     "16 MiB in all, and up to 32 of freed memory are kept for reuse"),
     ("kernel/short", "ns", "*",
      "a pop is two loads that wait for each other, and the row's stores wait "
      "for them: docs/design/speed.md"),
