@@ -185,15 +185,17 @@ check_new(unsigned zone, void *item)
 }
 
 static void *
-call_alloc(struct play_zone *z, unsigned flags)
+call_alloc(struct play_zone *z, unsigned flags, unsigned kind)
 {
+	if ((kind & FAST) != 0)
+		return inlined_zalloc(z->handle, (int)flags);
 	if (play_call.arg == NULL)
 		return uma_zalloc(z->handle, (int)flags);
 	return uma_zalloc_arg(z->handle, play_call.arg, (int)flags);
 }
 
 static void
-take(unsigned zone, unsigned item, unsigned flags)
+take(unsigned zone, unsigned item, unsigned flags, unsigned kind)
 {
 	struct play_zone *z = &play_zones[zone];
 	struct uma_zone_stats before;
@@ -203,12 +205,14 @@ take(unsigned zone, unsigned item, unsigned flags)
 		return;
 	flags = without_hang(z, flags);
 	before = numbers_of(z);
-	play_call.arg = z->allocs % 2 == 0 ? NULL : &play_items[item];
+	play_call.arg = NULL;
+	if (z->allocs % 2 != 0 && (kind & FAST) == 0)
+		play_call.arg = &play_items[item];
 	play_call.zero = (flags & M_ZERO) != 0;
 	play_call.supplier_null = false;
 	z->used = true;
 	errno = 12345;
-	at = call_alloc(z, flags);
+	at = call_alloc(z, flags, kind);
 	if (errno != 12345)
 		play_fail("zone %u: errno changed to %d", zone, errno);
 	if (at == NULL && !may_be_null(z, flags))
@@ -232,13 +236,24 @@ fill(const struct step *s)
 	unsigned item = s->item;
 
 	for (int i = 0; i < s->count; item = (item + 1) % PLAY_ITEMS, i++)
-		take(s->zone, item, s->flags);
+		take(s->zone, item, s->flags, s->kind);
 }
 
 /* ---- giving ---- */
 
 static void
-give(unsigned item)
+call_free(struct play_zone *z, void *item, unsigned kind)
+{
+	if ((kind & FAST) != 0)
+		inlined_zfree(z->handle, item);
+	else if (play_call.arg == NULL)
+		uma_zfree(z->handle, item);
+	else
+		uma_zfree_arg(z->handle, item, play_call.arg);
+}
+
+static void
+give(unsigned item, unsigned kind)
 {
 	struct play_item *slot = &play_items[item];
 	struct play_zone *z;
@@ -252,13 +267,10 @@ give(unsigned item)
 		stamp_fill(at, slot->bytes, PLAY_LEFT_STAMP);
 	else if (callbacks_free_state_known(z))
 		callbacks_put_free_state(slot->owner, at);
-	play_call.arg = z->frees % 2 == 0 ? NULL : slot;
+	play_call.arg = z->frees % 2 == 0 || (kind & FAST) != 0 ? NULL : slot;
 	slot->at = NULL;
 	errno = 12345;
-	if (play_call.arg == NULL)
-		uma_zfree(z->handle, at);
-	else
-		uma_zfree_arg(z->handle, at, play_call.arg);
+	call_free(z, at, kind);
 	if (errno != 12345)
 		play_fail("zone %d: errno changed to %d", slot->owner, errno);
 	z->live--;
@@ -269,15 +281,17 @@ give(unsigned item)
 static void
 drain(unsigned zone, int count, unsigned kind)
 {
+	unsigned order = kind % FAST % ORDERS;
+
 	for (unsigned i = 0; i < PLAY_ITEMS && count > 0; i++) {
-		unsigned item = kind == 1 ? PLAY_ITEMS - 1 - i : i;
+		unsigned item = order == 1 ? PLAY_ITEMS - 1 - i : i;
 
 		if (play_items[item].at == NULL ||
 		    play_items[item].owner != (int)zone)
 			continue;
-		if (kind == 2 && item % 2 != 0)
+		if (order == 2 && item % 2 != 0)
 			continue;
-		give(item);
+		give(item, kind);
 		count--;
 	}
 }
@@ -398,7 +412,7 @@ zone_step(const struct step *s)
 	else if (s->act == SET_OBJ)
 		set_obj(s);
 	else if (s->act == ALLOC)
-		take(s->zone, s->item, s->flags);
+		take(s->zone, s->item, s->flags, s->kind);
 	else if (s->act == FILL)
 		fill(s);
 	else if (s->act == DRAIN)
@@ -428,7 +442,7 @@ play_step(const struct step *s)
 		int owner = play_items[s->item].owner;
 		bool is_item = play_items[s->item].at != NULL && owner < BLOCK;
 
-		give(s->item);
+		give(s->item, s->kind);
 		if (is_item)
 			numbers_check(owner);
 	} else if (s->act == RECLAIM) {
@@ -457,9 +471,9 @@ play_end(void)
 		if (play_items[i].owner == BLOCK)
 			blocks_free(i);
 		else if (play_items[i].owner > BLOCK)
-			types_free(i);
+			types_free(i, i);
 		else
-			give(i);
+			give(i, 0);
 	}
 	numbers();
 	types_end();
