@@ -126,16 +126,18 @@ set_obj(const struct step *s)
 
 /* ---- taking ---- */
 
+/* Who may wait gets an item, though a supplier refuses now and then. */
 static bool
 may_be_null(const struct play_zone *z, unsigned flags)
 {
+	if ((flags & M_NOWAIT) == 0)
+		return false;
 	if (z->capacity >= 0 && z->live >= z->capacity)
 		return true;
-	return play_booting || play_call.supplier_null ||
-	       (HOSTILE && (flags & M_NOWAIT) != 0);
+	return play_booting || play_call.supplier_null || HOSTILE;
 }
 
-/* Never ask to wait where nothing would end the wait. */
+/* Never ask to wait where only another thread would end the wait. */
 static unsigned
 without_hang(const struct play_zone *z, unsigned flags)
 {
@@ -329,15 +331,17 @@ prealloc(const struct step *s)
 		z->capacity = (long)(after.used_items + after.free_items);
 }
 
+/* With items out only another thread would end the wait. */
 static void
-destroy(unsigned zone)
+destroy(unsigned zone, unsigned flags)
 {
 	struct play_zone *z = &play_zones[zone];
+	bool waits = (flags & M_WAITOK) != 0 && z->live == 0;
 	int answer;
 
 	if (z->handle == NULL)
 		return;
-	answer = uma_zdestroy(z->handle, M_NOWAIT);
+	answer = uma_zdestroy(z->handle, waits ? M_WAITOK : M_NOWAIT);
 	if (answer != (z->live == 0 ? 0 : EWOULDBLOCK))
 		play_fail("zone %u: destroy gave %d with %ld items out", zone,
 		    answer, z->live);
@@ -422,7 +426,7 @@ zone_step(const struct step *s)
 	else if (s->act == REFUSE)
 		refuse(s);
 	else if (s->act == DESTROY)
-		destroy(s->zone);
+		destroy(s->zone, s->flags);
 	if (play_zones[s->zone].handle != NULL)
 		numbers_check((int)s->zone);
 }
@@ -480,7 +484,7 @@ play_end(void)
 	uma_reclaim();
 	numbers_check_reclaimed();
 	for (unsigned i = 0; i < PLAY_ZONES; i++)
-		destroy(i);
+		destroy(i, i % 2 == 0 ? M_NOWAIT : M_WAITOK);
 	numbers_check_all();
 	supplier_forget();
 	callbacks_forget();
