@@ -124,7 +124,7 @@ resize_typed(const struct step *s)
 	slot->at = NULL;
 	at = s->kind % 2 == 0 ? uma_realloc(at, bytes, &types[t], M_WAITOK)
 			      : uma_reallocf(at, bytes, &types[t], M_NOWAIT);
-	if (at != NULL && !stamp_holds(at, kept & ~(size_t)7, slot->stamp))
+	if (at != NULL && !stamp_holds(at, kept, slot->stamp))
 		play_fail("realloc(9): %p lost its contents", at);
 	put_typed(s->item, at, bytes, MALLOC_MASK, t);
 	check_type(t);
