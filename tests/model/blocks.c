@@ -67,7 +67,7 @@ resize(unsigned item, size_t bytes)
 	at = realloc(slot->at, bytes);
 	slot->at = NULL;
 	live--;
-	if (at != NULL && !stamp_holds(at, kept & ~(size_t)7, stamp))
+	if (at != NULL && !stamp_holds(at, kept, stamp))
 		play_fail("realloc: %p lost its contents", at);
 	put(item, at, bytes, MALLOC_MASK);
 }

@@ -6,6 +6,7 @@
 /* The generator's idea of the zones; a step that misses is no harm. */
 struct maker {
 	uint64_t seed;
+	uint64_t ways; /* dice of their own: the calls stay those of the seed */
 	bool blocks;
 	int size[PLAY_ZONES]; /* 0: no zone there */
 };
@@ -95,6 +96,20 @@ pick_flags(struct maker *m)
 	return (way < 3 ? M_WAITOK : M_NOWAIT) | (chance(m, 25) ? M_ZERO : 0u);
 }
 
+/* Zones by the inlined hit, and ends that wait. */
+static void
+pick_way(struct maker *m, struct step *s)
+{
+	bool other = stamp_below(&m->ways, 100) < 40;
+
+	if (!other)
+		return;
+	if (s->act >= ALLOC && s->act <= DRAIN)
+		s->kind |= FAST;
+	else if (s->act == DESTROY)
+		s->flags = M_WAITOK;
+}
+
 static void
 make_create(struct maker *m, struct step *s)
 {
@@ -137,7 +152,7 @@ make_zone_step(struct maker *m, struct step *s)
 	} else if (way < 900) {
 		s->act = DRAIN;
 		s->count = 1 + (int)pick(m, chance(m, 20) ? PLAY_ITEMS : 80);
-		s->kind = pick(m, 3);
+		s->kind = pick(m, ORDERS);
 	} else if (way < 915) {
 		s->act = PREALLOC;
 		s->count = pick_count(m, s->zone, 300) - 1;
@@ -218,7 +233,7 @@ make_typed_step(struct maker *m, struct step *s)
 void
 generate(struct step *steps, unsigned count, uint64_t seed, bool blocks)
 {
-	struct maker m = { .seed = seed, .blocks = blocks };
+	struct maker m = { .seed = seed, .ways = ~seed, .blocks = blocks };
 	unsigned boot = 0;
 
 	/* One sequence in eight starts the library by hand. */
@@ -238,5 +253,6 @@ generate(struct step *steps, unsigned count, uint64_t seed, bool blocks)
 			make_typed_step(&m, s);
 		else
 			make_zone_step(&m, s);
+		pick_way(&m, s);
 	}
 }

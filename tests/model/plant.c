@@ -5,10 +5,16 @@
  * The linker sends the player's calls through here.  MODEL_PLANT names the
  * one defect that is active; see plants_test.py.
  */
+#include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uma/malloc9.h>
 #include <uma/stats.h>
-#include <uma/uma.h>
+#define UMA_VM_ZONE_PREFIXED
+#include <uma/vm_zone.h>
+
+#include "model/reference.h"
 
 /* What the linker makes of the names. */
 void *__real_uma_zalloc(uma_zone_t zone, int wait);
@@ -29,6 +35,28 @@ uma_zone_t __real_uma_zcreate(const char *name, int size, uma_ctor ctor,
     uma_dtor dtor, uma_init uminit, uma_fini fini, int align, uint16_t flags);
 uma_zone_t __wrap_uma_zcreate(const char *name, int size, uma_ctor ctor,
     uma_dtor dtor, uma_init uminit, uma_fini fini, int align, uint16_t flags);
+void *__real_inlined_zalloc(uma_zone_t zone, int wait);
+void *__wrap_inlined_zalloc(uma_zone_t zone, int wait);
+void __real_inlined_zfree(uma_zone_t zone, void *item);
+void __wrap_inlined_zfree(uma_zone_t zone, void *item);
+void *__real_uma_malloc(size_t size, struct malloc_type *type, int flags);
+void *__wrap_uma_malloc(size_t size, struct malloc_type *type, int flags);
+void *__real_uma_realloc(
+    void *block, size_t size, struct malloc_type *type, int flags);
+void *__wrap_uma_realloc(
+    void *block, size_t size, struct malloc_type *type, int flags);
+void __real_uma_mfree(void *block, struct malloc_type *type);
+void __wrap_uma_mfree(void *block, struct malloc_type *type);
+vm_zone_t __real_uma_vm_zinit(
+    const char *name, int size, int nentries, int flags, int zalloc);
+vm_zone_t __wrap_uma_vm_zinit(
+    const char *name, int size, int nentries, int flags, int zalloc);
+void *__real_uma_vm_zalloc(vm_zone_t zone);
+void *__wrap_uma_vm_zalloc(vm_zone_t zone);
+void *__real_realloc(void *block, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+size_t __real_malloc_usable_size(void *block);
+size_t __wrap_malloc_usable_size(void *block);
 
 static int
 is_planted(const char *defect)
@@ -60,6 +88,8 @@ __wrap_uma_zalloc(uma_zone_t zone, int wait)
 		return NULL;
 	if (is_planted("not zeroed") && wait != 0)
 		wait &= ~M_ZERO;
+	if (is_planted("no wait"))
+		wait = (wait & ~M_WAITOK) | M_NOWAIT;
 	item = __real_uma_zalloc(zone, wait);
 	if (item != NULL && is_due("misaligned", 50))
 		return item + 1;
@@ -88,8 +118,10 @@ __wrap_uma_zfree(uma_zone_t zone, void *item)
 int
 __wrap_uma_zdestroy(uma_zone_t zone, int wait)
 {
-	int answer = __real_uma_zdestroy(zone, wait);
+	int answer = EWOULDBLOCK;
 
+	if (wait == M_NOWAIT || !is_planted("waits for nobody"))
+		answer = __real_uma_zdestroy(zone, wait);
 	return is_planted("destroyed in use") ? 0 : answer;
 }
 
@@ -133,4 +165,108 @@ __wrap_uma_zcreate(const char *name, int size, uma_ctor ctor, uma_dtor dtor,
 		size = size > 64 ? size - 8 : size;
 	return __real_uma_zcreate(
 	    name, size, ctor, dtor, uminit, fini, align, flags);
+}
+
+/* ---- the inlined hits ---- */
+
+void *
+__wrap_inlined_zalloc(uma_zone_t zone, int wait)
+{
+	static void *last;
+	static uma_zone_t last_zone;
+
+	if (is_due("fast twice", 20) && zone == last_zone)
+		return last;
+	last = __real_inlined_zalloc(zone, wait);
+	last_zone = zone;
+	return last;
+}
+
+void
+__wrap_inlined_zfree(uma_zone_t zone, void *item)
+{
+	if (!is_due("fast lost", 30))
+		__real_inlined_zfree(zone, item);
+}
+
+/* ---- malloc(9) ---- */
+
+void *
+__wrap_uma_malloc(size_t size, struct malloc_type *type, int flags)
+{
+	return __real_uma_malloc(
+	    size, is_planted("another type") ? uma_m_temp : type, flags);
+}
+
+/* What is copied lacks its last byte. */
+static void
+lose_tail(void *block, size_t was, size_t is)
+{
+	size_t kept = was < is ? was : is;
+
+	if (block != NULL && kept != 0)
+		((unsigned char *)block)[kept - 1] ^= 1;
+}
+
+void *
+__wrap_uma_realloc(
+    void *block, size_t size, struct malloc_type *type, int flags)
+{
+	size_t was = uma_malloc_usable_size(block);
+	void *moved = __real_uma_realloc(block, size, type, flags);
+
+	if (block != NULL && is_planted("typed tail"))
+		lose_tail(moved, was, size);
+	return moved;
+}
+
+void
+__wrap_uma_mfree(void *block, struct malloc_type *type)
+{
+	if (!is_planted("typed lost"))
+		__real_uma_mfree(block, type);
+}
+
+/* ---- vm_zone(9) ---- */
+
+vm_zone_t
+__wrap_uma_vm_zinit(
+    const char *name, int size, int nentries, int flags, int zalloc)
+{
+	return __real_uma_vm_zinit(
+	    name, size, nentries + is_planted("over the limit"), flags, zalloc);
+}
+
+void *
+__wrap_uma_vm_zalloc(vm_zone_t zone)
+{
+	static void *last;
+	static vm_zone_t last_zone;
+
+	if (is_due("early reuse", 2) && zone == last_zone)
+		return last;
+	last = __real_uma_vm_zalloc(zone);
+	last_zone = zone;
+	return last;
+}
+
+/* ---- the malloc family ---- */
+
+void *
+__wrap_realloc(void *block, size_t size)
+{
+	size_t was = __real_malloc_usable_size(block);
+	void *moved = __real_realloc(block, size);
+
+	if (is_planted("tail"))
+		lose_tail(moved, was, size);
+	return moved;
+}
+
+size_t
+__wrap_malloc_usable_size(void *block)
+{
+	size_t usable = __real_malloc_usable_size(block);
+
+	return is_planted("less usable") ? usable / 2 : usable;
 }

@@ -126,16 +126,18 @@ set_obj(const struct step *s)
 
 /* ---- taking ---- */
 
+/* Who may wait gets an item, though a supplier refuses now and then. */
 static bool
 may_be_null(const struct play_zone *z, unsigned flags)
 {
+	if ((flags & M_NOWAIT) == 0)
+		return false;
 	if (z->capacity >= 0 && z->live >= z->capacity)
 		return true;
-	return play_booting || play_call.supplier_null ||
-	       (HOSTILE && (flags & M_NOWAIT) != 0);
+	return play_booting || play_call.supplier_null || HOSTILE;
 }
 
-/* Never ask to wait where nothing would end the wait. */
+/* Never ask to wait where only another thread would end the wait. */
 static unsigned
 without_hang(const struct play_zone *z, unsigned flags)
 {
@@ -185,15 +187,17 @@ check_new(unsigned zone, void *item)
 }
 
 static void *
-call_alloc(struct play_zone *z, unsigned flags)
+call_alloc(struct play_zone *z, unsigned flags, unsigned kind)
 {
+	if ((kind & FAST) != 0)
+		return inlined_zalloc(z->handle, (int)flags);
 	if (play_call.arg == NULL)
 		return uma_zalloc(z->handle, (int)flags);
 	return uma_zalloc_arg(z->handle, play_call.arg, (int)flags);
 }
 
 static void
-take(unsigned zone, unsigned item, unsigned flags)
+take(unsigned zone, unsigned item, unsigned flags, unsigned kind)
 {
 	struct play_zone *z = &play_zones[zone];
 	struct uma_zone_stats before;
@@ -203,12 +207,14 @@ take(unsigned zone, unsigned item, unsigned flags)
 		return;
 	flags = without_hang(z, flags);
 	before = numbers_of(z);
-	play_call.arg = z->allocs % 2 == 0 ? NULL : &play_items[item];
+	play_call.arg = NULL;
+	if (z->allocs % 2 != 0 && (kind & FAST) == 0)
+		play_call.arg = &play_items[item];
 	play_call.zero = (flags & M_ZERO) != 0;
 	play_call.supplier_null = false;
 	z->used = true;
 	errno = 12345;
-	at = call_alloc(z, flags);
+	at = call_alloc(z, flags, kind);
 	if (errno != 12345)
 		play_fail("zone %u: errno changed to %d", zone, errno);
 	if (at == NULL && !may_be_null(z, flags))
@@ -232,13 +238,24 @@ fill(const struct step *s)
 	unsigned item = s->item;
 
 	for (int i = 0; i < s->count; item = (item + 1) % PLAY_ITEMS, i++)
-		take(s->zone, item, s->flags);
+		take(s->zone, item, s->flags, s->kind);
 }
 
 /* ---- giving ---- */
 
 static void
-give(unsigned item)
+call_free(struct play_zone *z, void *item, unsigned kind)
+{
+	if ((kind & FAST) != 0)
+		inlined_zfree(z->handle, item);
+	else if (play_call.arg == NULL)
+		uma_zfree(z->handle, item);
+	else
+		uma_zfree_arg(z->handle, item, play_call.arg);
+}
+
+static void
+give(unsigned item, unsigned kind)
 {
 	struct play_item *slot = &play_items[item];
 	struct play_zone *z;
@@ -252,13 +269,10 @@ give(unsigned item)
 		stamp_fill(at, slot->bytes, PLAY_LEFT_STAMP);
 	else if (callbacks_free_state_known(z))
 		callbacks_put_free_state(slot->owner, at);
-	play_call.arg = z->frees % 2 == 0 ? NULL : slot;
+	play_call.arg = z->frees % 2 == 0 || (kind & FAST) != 0 ? NULL : slot;
 	slot->at = NULL;
 	errno = 12345;
-	if (play_call.arg == NULL)
-		uma_zfree(z->handle, at);
-	else
-		uma_zfree_arg(z->handle, at, play_call.arg);
+	call_free(z, at, kind);
 	if (errno != 12345)
 		play_fail("zone %d: errno changed to %d", slot->owner, errno);
 	z->live--;
@@ -269,15 +283,17 @@ give(unsigned item)
 static void
 drain(unsigned zone, int count, unsigned kind)
 {
+	unsigned order = kind % FAST % ORDERS;
+
 	for (unsigned i = 0; i < PLAY_ITEMS && count > 0; i++) {
-		unsigned item = kind == 1 ? PLAY_ITEMS - 1 - i : i;
+		unsigned item = order == 1 ? PLAY_ITEMS - 1 - i : i;
 
 		if (play_items[item].at == NULL ||
 		    play_items[item].owner != (int)zone)
 			continue;
-		if (kind == 2 && item % 2 != 0)
+		if (order == 2 && item % 2 != 0)
 			continue;
-		give(item);
+		give(item, kind);
 		count--;
 	}
 }
@@ -315,15 +331,17 @@ prealloc(const struct step *s)
 		z->capacity = (long)(after.used_items + after.free_items);
 }
 
+/* With items out only another thread would end the wait. */
 static void
-destroy(unsigned zone)
+destroy(unsigned zone, unsigned flags)
 {
 	struct play_zone *z = &play_zones[zone];
+	bool waits = (flags & M_WAITOK) != 0 && z->live == 0;
 	int answer;
 
 	if (z->handle == NULL)
 		return;
-	answer = uma_zdestroy(z->handle, M_NOWAIT);
+	answer = uma_zdestroy(z->handle, waits ? M_WAITOK : M_NOWAIT);
 	if (answer != (z->live == 0 ? 0 : EWOULDBLOCK))
 		play_fail("zone %u: destroy gave %d with %ld items out", zone,
 		    answer, z->live);
@@ -398,7 +416,7 @@ zone_step(const struct step *s)
 	else if (s->act == SET_OBJ)
 		set_obj(s);
 	else if (s->act == ALLOC)
-		take(s->zone, s->item, s->flags);
+		take(s->zone, s->item, s->flags, s->kind);
 	else if (s->act == FILL)
 		fill(s);
 	else if (s->act == DRAIN)
@@ -408,7 +426,7 @@ zone_step(const struct step *s)
 	else if (s->act == REFUSE)
 		refuse(s);
 	else if (s->act == DESTROY)
-		destroy(s->zone);
+		destroy(s->zone, s->flags);
 	if (play_zones[s->zone].handle != NULL)
 		numbers_check((int)s->zone);
 }
@@ -428,7 +446,7 @@ play_step(const struct step *s)
 		int owner = play_items[s->item].owner;
 		bool is_item = play_items[s->item].at != NULL && owner < BLOCK;
 
-		give(s->item);
+		give(s->item, s->kind);
 		if (is_item)
 			numbers_check(owner);
 	} else if (s->act == RECLAIM) {
@@ -457,16 +475,16 @@ play_end(void)
 		if (play_items[i].owner == BLOCK)
 			blocks_free(i);
 		else if (play_items[i].owner > BLOCK)
-			types_free(i);
+			types_free(i, i);
 		else
-			give(i);
+			give(i, 0);
 	}
 	numbers();
 	types_end();
 	uma_reclaim();
 	numbers_check_reclaimed();
 	for (unsigned i = 0; i < PLAY_ZONES; i++)
-		destroy(i);
+		destroy(i, i % 2 == 0 ? M_NOWAIT : M_WAITOK);
 	numbers_check_all();
 	supplier_forget();
 	callbacks_forget();

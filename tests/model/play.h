@@ -26,14 +26,14 @@ enum { PLAY_ZONES = 10, PLAY_ITEMS = 3000 };
 enum act {
 	CREATE,       /* zone, size, align, flags, kind */
 	SET_OBJ,      /* zone, count; kind: anonymous, descriptor, too small */
-	ALLOC,        /* zone, item, flags */
-	FREE,         /* item */
-	FILL,         /* zone, item (the first slot), count, flags */
-	DRAIN,        /* zone, count, kind: oldest, newest or every second */
+	ALLOC,        /* zone, item, flags, kind: FAST */
+	FREE,         /* item, kind: FAST */
+	FILL,         /* zone, item (the first), count, flags, kind: FAST */
+	DRAIN,        /* zone, count, kind: an order, FAST */
 	PREALLOC,     /* zone, count */
 	RECLAIM,      /* - */
 	REFUSE,       /* zone, count, kind: NULL or misaligned memory */
-	DESTROY,      /* zone */
+	DESTROY,      /* zone, flags */
 	NUMBERS,      /* - */
 	STARTUP,      /* must be the first step */
 	STARTUP2,     /* - */
@@ -46,10 +46,16 @@ enum act {
 	TYPED_RESIZE, /* item, size, kind: which of two functions */
 	TYPED_FREE,   /* item, kind: which of two functions */
 	VM_MAKE,      /* zone, size, count, kind: limited, own structure */
-	VM_TAKE,      /* zone, item */
-	VM_GIVE,      /* item */
+	VM_TAKE,      /* zone, item, kind: which of two functions */
+	VM_GIVE,      /* item, kind: which of two functions */
 	VM_END,       /* zone */
 	ACTS
+};
+
+/* Bits of `kind`, for DRAIN beside an order: oldest, newest, every second. */
+enum {
+	ORDERS = 3,
+	FAST = 4 /* by the inlined hit of <uma/fast.h> */
 };
 
 /* What a zone is created with: bits of `kind`. */

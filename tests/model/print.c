@@ -49,6 +49,12 @@ static const struct bit wait_flags[] = {
 	{ M_ZERO, "M_ZERO" },
 	{ 0, NULL },
 };
+static const struct bit ways[] = {
+	{ 1, "1" },
+	{ 2, "2" },
+	{ FAST, "FAST" },
+	{ 0, NULL },
+};
 static const struct bit kinds[] = {
 	{ WITH_CTOR, "WITH_CTOR" },
 	{ WITH_DTOR, "WITH_DTOR" },
@@ -94,6 +100,9 @@ print_step(FILE *to, const struct step *s)
 	if (s->act == CREATE) {
 		print_bits(to, "flags", s->flags, zone_flags);
 		print_bits(to, "kind", s->kind, kinds);
+	} else if (s->act >= ALLOC && s->act <= DRAIN) {
+		print_bits(to, "flags", s->flags, wait_flags);
+		print_bits(to, "kind", s->kind, ways);
 	} else {
 		print_bits(to, "flags", s->flags, wait_flags);
 		print_number(to, "kind", (long)s->kind);
@@ -110,9 +119,9 @@ print_program(
 	    "/*\n"
 	    " * %s\n"
 	    " *\n"
-	    " * Link with play.c, slots.c, callbacks.c, supplier.c,\n"
-	    " * numbers.c, blocks.c and types.c of tests/model, and with the\n"
-	    " * library.\n"
+	    " * Link with play.c, slots.c, callbacks.c, inlined.c,\n"
+	    " * supplier.c, numbers.c, blocks.c and types.c of tests/model,\n"
+	    " * and with the library.\n"
 	    " */\n"
 	    "#include \"model/play.h\"\n\n"
 	    "int\nmain(void)\n{\n",

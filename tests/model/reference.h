@@ -80,6 +80,10 @@ void callbacks_put_free_state(int zone, void *item);
 void callbacks_check_free_state(int zone, const void *item, bool zeroed);
 void callbacks_forget(void);
 
+/* inlined.c */
+void *inlined_zalloc(uma_zone_t zone, int wait);
+void inlined_zfree(uma_zone_t zone, void *item);
+
 /* supplier.c */
 void *supplier_take(int zone, int size, uint8_t *pflag);
 void supplier_give(int zone, void *memory, int size, uint8_t pflag);
@@ -108,7 +112,7 @@ long blocks_live(void);
 
 /* types.c */
 void types_step(const struct step *s);
-void types_free(unsigned item);
+void types_free(unsigned item, unsigned kind);
 void types_end(void);
 long types_live(void);
 uint64_t types_zones(void);

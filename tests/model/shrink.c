@@ -150,8 +150,7 @@ simplify_numbers(struct shrinking *s)
 		if (step->act == CREATE)
 			(void)try_number(s, &step->align, 7);
 		simplify_bits(s, &step->flags, takes);
-		if (step->act == CREATE)
-			simplify_bits(s, &step->kind, false);
+		simplify_bits(s, &step->kind, false);
 	}
 }
 

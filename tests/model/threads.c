@@ -1,25 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Threads that share zones and items.  An item carries its stamp in its first
- * word, so whoever gets hold of it can tell whether it is whole.  Now and then
- * all threads rest, and then every counter must be exact.
+ * Threads that share zones and items, and those of typed.c: see threads.h for
+ * how an item is known to be whole.  One zone has an object, and one a supplier
+ * that refuses now and then.  Now and then all threads rest, and then every
+ * counter must be exact.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <uma/fast.h>
+#include <unistd.h>
 
 #include "model/model.h"
 #include "model/reference.h"
+#include "model/threads.h"
 
 enum {
-	KINDS = 10,
-	SLOTS = 400, /* of each zone */
+	KINDS = 12,
+	SLOTS = THREADS_SLOTS,
 	BURST = 300,
 	THREADS_MAX = 64,
-	STATIC_ITEMS = 100,
+	FIXED_ITEMS = 100,
+	OBJECT_BYTES = 8 << 20,
+	REFUSE_EVERY = 50,
 	OPERATIONS = 20000, /* between two rests */
 	SPARE_SECONDS = 120
 };
@@ -33,6 +39,9 @@ static void count_dtor(void *item, int size, void *arg);
 
 static _Atomic long inits, finis, ctors, dtors;
 
+/* Where a zone's memory is from. */
+enum memory { LIBRARY, OBJECT, SUPPLIER };
+
 static const struct shape {
 	const char *name;
 	int size;
@@ -40,17 +49,20 @@ static const struct shape {
 	unsigned flags;
 	bool raised;  /* with init and fini */
 	bool dressed; /* with ctor and dtor */
+	enum memory memory;
 } shapes[KINDS] = {
-	{ "small", 16, 7, 0, false, false },
-	{ "plain", 200, 7, 0, false, false },
-	{ "aligned", 192, 63, 0, false, false },
-	{ "page", 4096, 4095, 0, false, false },
-	{ "large", 20000, 7, UMA_ZONE_PAGEABLE, false, false },
-	{ "zeroed", 72, 7, UMA_ZONE_ZINIT, false, false },
-	{ "kept", 120, 7, UMA_ZONE_NOFREE, false, false },
-	{ "static", 88, 7, UMA_ZONE_STATIC, false, false },
-	{ "raised", 264, 7, 0, true, false },
-	{ "dressed", 136, 7, 0, true, true },
+	{ "small", 16, 7, 0, false, false, LIBRARY },
+	{ "plain", 200, 7, 0, false, false, LIBRARY },
+	{ "aligned", 192, 63, 0, false, false, LIBRARY },
+	{ "page", 4096, 4095, 0, false, false, LIBRARY },
+	{ "large", 20000, 7, UMA_ZONE_PAGEABLE, false, false, LIBRARY },
+	{ "zeroed", 72, 7, UMA_ZONE_ZINIT, false, false, LIBRARY },
+	{ "kept", 120, 7, UMA_ZONE_NOFREE, false, false, LIBRARY },
+	{ "static", 88, 7, UMA_ZONE_STATIC, false, false, LIBRARY },
+	{ "raised", 264, 7, 0, true, false, LIBRARY },
+	{ "dressed", 136, 7, 0, true, true, LIBRARY },
+	{ "object", 104, 7, 0, false, false, OBJECT },
+	{ "supplied", 320, 7, 0, true, false, SUPPLIER },
 };
 
 static struct {
@@ -67,12 +79,14 @@ static struct {
 	bool over;
 } shared;
 
-struct worker {
-	pthread_t thread;
-	uint64_t seed;
-	unsigned number;
-	uint64_t serial;
-};
+static _Atomic long supplied; /* bytes */
+
+/* Whether there are FIXED_ITEMS, and no more. */
+static bool
+is_fixed(const struct shape *s)
+{
+	return (s->flags & UMA_ZONE_STATIC) != 0 || s->memory == OBJECT;
+}
 
 /* ---- callbacks ---- */
 
@@ -109,10 +123,50 @@ count_dtor(void *item, int size, void *arg)
 	stamp_fill(item, (size_t)size, FREE_STAMP);
 }
 
-/* ---- items ---- */
+/* ---- a supplier ---- */
+
+/* Any bits but those that mean something to the library. */
+static uint8_t
+mark_of(const void *memory, int size)
+{
+	uintptr_t sum = ((uintptr_t)memory ^ (uintptr_t)size) >> 12;
+
+	return (uint8_t)(UMA_SLAB_PRIV | (sum & 3) << 6);
+}
+
+static void *
+supply(uma_zone_t zone, int size, uint8_t *pflag, int wait)
+{
+	static _Atomic unsigned asked;
+	void *memory = MAP_FAILED;
+
+	(void)zone;
+	(void)wait;
+	if (atomic_fetch_add(&asked, 1) % REFUSE_EVERY != 0)
+		memory = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return NULL;
+	atomic_fetch_add(&supplied, size);
+	*pflag = mark_of(memory, size);
+	return memory;
+}
 
 static void
-sign(struct worker *w, void *item, size_t bytes)
+take_back(void *memory, int size, uint8_t pflag)
+{
+	if (pflag != mark_of(memory, size))
+		play_fail("threads: a supplier gets back %d bytes at %p, "
+			  "flags %#x",
+		    size, memory, pflag);
+	atomic_fetch_sub(&supplied, size);
+	munmap(memory, (size_t)size);
+}
+
+/* ---- items ---- */
+
+void
+threads_sign(struct worker *w, void *item, size_t bytes)
 {
 	uint64_t stamp = (uint64_t)w->number << 48 | ++w->serial;
 
@@ -120,8 +174,8 @@ sign(struct worker *w, void *item, size_t bytes)
 	stamp_fill((char *)item + 8, bytes - 8, stamp);
 }
 
-static void
-verify(const void *item, size_t bytes, const char *name)
+void
+threads_verify(const void *item, size_t bytes, const char *name)
 {
 	uint64_t stamp;
 
@@ -150,34 +204,39 @@ take(struct worker *w, unsigned kind)
 {
 	const struct shape *s = &shapes[kind];
 	bool zero = !s->dressed && stamp_below(&w->seed, 4) == 0;
-	bool wait =
-	    (s->flags & UMA_ZONE_STATIC) == 0 && stamp_below(&w->seed, 8) == 0;
-	void *item = uma_zalloc(shared.zones[kind],
-	    (wait ? M_WAITOK : M_NOWAIT) | (zero ? M_ZERO : 0));
+	bool wait = !is_fixed(s) && stamp_below(&w->seed, 8) == 0;
+	int flags = (wait ? M_WAITOK : M_NOWAIT) | (zero ? M_ZERO : 0);
+	void *item = stamp_below(&w->seed, 2) == 0
+			 ? uma_zalloc(shared.zones[kind], flags)
+			 : uma_fast_zalloc(shared.zones[kind], flags);
 
 	if (item == NULL) {
 		atomic_fetch_add(&shared.fails[kind], 1);
-		if ((s->flags & UMA_ZONE_STATIC) == 0 && (wait || !HOSTILE))
+		if (!is_fixed(s) &&
+		    (wait || (!HOSTILE && s->memory != SUPPLIER)))
 			play_fail("threads: %s: NULL", s->name);
 		return NULL;
 	}
 	atomic_fetch_add(&shared.allocs[kind], 1);
 	check_fresh(s, item, zero);
-	sign(w, item, (size_t)s->size);
+	threads_sign(w, item, (size_t)s->size);
 	return item;
 }
 
 static void
-give(unsigned kind, void *item)
+give(struct worker *w, unsigned kind, void *item)
 {
 	const struct shape *s = &shapes[kind];
 
-	verify(item, (size_t)s->size, s->name);
+	threads_verify(item, (size_t)s->size, s->name);
 	if ((s->flags & UMA_ZONE_ZINIT) != 0)
 		memset(item, 0, (size_t)s->size);
 	else if (s->raised && !s->dressed)
 		stamp_fill(item, (size_t)s->size, FREE_STAMP);
-	uma_zfree(shared.zones[kind], item);
+	if (stamp_below(&w->seed, 2) == 0)
+		uma_zfree(shared.zones[kind], item);
+	else
+		uma_fast_zfree(shared.zones[kind], item);
 	atomic_fetch_add(&shared.frees[kind], 1);
 }
 
@@ -194,14 +253,14 @@ use_slot(struct worker *w)
 	if (item == NULL)
 		item = take(w, kind);
 	else if (stamp_below(&w->seed, 4) != 0) {
-		give(kind, item);
+		give(w, kind, item);
 		return;
 	}
 	if (item == NULL)
 		return;
 	item = atomic_exchange(slot, item);
 	if (item != NULL)
-		give(kind, item);
+		give(w, kind, item);
 }
 
 /* More than the caches of a CPU hold, forth and back. */
@@ -216,7 +275,7 @@ use_many(struct worker *w)
 		items[i] = take(w, kind);
 	for (unsigned i = 0; i < count; i++)
 		if (items[i] != NULL)
-			give(kind, items[i]);
+			give(w, kind, items[i]);
 }
 
 static void
@@ -232,14 +291,14 @@ use_block(struct worker *w)
 	block = malloc(bytes + sizeof head);
 	if (block != NULL) {
 		memcpy(block, head, sizeof head);
-		sign(w, block + sizeof head, bytes);
+		threads_sign(w, block + sizeof head, bytes);
 	} else if (!HOSTILE)
 		play_fail("threads: malloc: NULL");
 	block = atomic_exchange(slot, (void *)block);
 	if (block == NULL)
 		return;
 	memcpy(head, block, sizeof head);
-	verify(block + sizeof head, head[0], "malloc");
+	threads_verify(block + sizeof head, head[0], "malloc");
 	free(block);
 }
 
@@ -258,7 +317,7 @@ use_own_zone(struct worker *w)
 		play_fail("threads: creation gave NULL");
 	for (unsigned i = 0; i < count; i++) {
 		items[i] = uma_zalloc(zone, M_WAITOK);
-		sign(w, items[i], (size_t)size);
+		threads_sign(w, items[i], (size_t)size);
 	}
 	uma_zone_stats(zone, &s);
 	if (s.used_items != count)
@@ -267,7 +326,7 @@ use_own_zone(struct worker *w)
 	if (count != 0 && uma_zdestroy(zone, M_NOWAIT) == 0)
 		play_fail("threads: a zone in use was destroyed");
 	for (unsigned i = 0; i < count; i++) {
-		verify(items[i], (size_t)size, "own");
+		threads_verify(items[i], (size_t)size, "own");
 		uma_zfree(zone, items[i]);
 	}
 	if (uma_zdestroy(zone, M_NOWAIT) != 0)
@@ -287,14 +346,18 @@ operate(struct worker *w)
 		use_many(w);
 	else if (way < 1000 && shared.with_blocks)
 		use_block(w);
+	else if (way < 2000)
+		typed_use_block(w);
+	else if (way < 3000)
+		typed_use_item(w);
 	else
 		use_slot(w);
 }
 
 /* ---- at rest ---- */
 
-static void
-expect(const char *name, const char *what, long is, long should)
+void
+threads_expect(const char *name, const char *what, long is, long should)
 {
 	if (is != should)
 		play_fail(
@@ -314,24 +377,26 @@ check_zone(unsigned kind)
 
 		if (item == NULL)
 			continue;
-		verify(item, (size_t)s->size, s->name);
+		threads_verify(item, (size_t)s->size, s->name);
 		held++;
 	}
 	uma_zone_stats(shared.zones[kind], &n);
-	expect(s->name, "used", (long)n.used_items, held);
-	expect(s->name, "allocs", (long)n.allocs,
+	threads_expect(s->name, "used", (long)n.used_items, held);
+	threads_expect(s->name, "allocs", (long)n.allocs,
 	    atomic_load(&shared.allocs[kind]));
-	expect(
+	threads_expect(
 	    s->name, "frees", (long)n.frees, atomic_load(&shared.frees[kind]));
-	expect(
+	threads_expect(
 	    s->name, "fails", (long)n.fails, atomic_load(&shared.fails[kind]));
+	if (s->memory == OBJECT && n.used_items + n.free_items > FIXED_ITEMS)
+		play_fail("threads: %s: more items than its limit", s->name);
 	if ((s->flags & UMA_ZONE_STATIC) != 0) {
 		long items = (long)(n.used_items + n.free_items);
 		static long first;
 
 		if (first == 0)
 			first = items;
-		expect(s->name, "items", items, first);
+		threads_expect(s->name, "items", items, first);
 	}
 }
 
@@ -342,18 +407,20 @@ check_at_rest(void)
 
 	for (unsigned kind = 0; kind < KINDS; kind++)
 		check_zone(kind);
+	typed_check_at_rest();
 	uma_reclaim();
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		struct uma_zone_stats n = { .struct_bytes = sizeof n };
 
 		uma_zone_stats(shared.zones[kind], &n);
-		expect(shapes[kind].name, "cached", (long)n.cached_items, 0);
+		threads_expect(
+		    shapes[kind].name, "cached", (long)n.cached_items, 0);
 		if (shapes[kind].raised)
 			raised += (long)n.used_items;
 		if (shapes[kind].dressed) {
-			expect("dressed", "ctors", atomic_load(&ctors),
+			threads_expect("dressed", "ctors", atomic_load(&ctors),
 			    (long)n.allocs);
-			expect("dressed", "dtors", atomic_load(&dtors),
+			threads_expect("dressed", "dtors", atomic_load(&dtors),
 			    (long)n.frees);
 		}
 	}
@@ -382,6 +449,20 @@ work(void *arg)
 }
 
 static void
+set_object(uma_zone_t zone)
+{
+	struct vm_object *object;
+	int fd = memfd_create("threads", MFD_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, OBJECT_BYTES) != 0)
+		play_fail("threads: no memory file");
+	object = uma_object_create(fd, 0, OBJECT_BYTES);
+	if (object == NULL || uma_zone_set_obj(zone, object, FIXED_ITEMS) != 1)
+		play_fail("threads: no object");
+	close(fd);
+}
+
+static void
 make_zones(void)
 {
 	for (unsigned kind = 0; kind < KINDS; kind++) {
@@ -397,26 +478,34 @@ make_zones(void)
 			play_fail("threads: no zone");
 		shared.zones[kind] = zone;
 		if ((s->flags & UMA_ZONE_STATIC) != 0)
-			uma_prealloc(zone, STATIC_ITEMS);
+			uma_prealloc(zone, FIXED_ITEMS);
+		if (s->memory == OBJECT)
+			set_object(zone);
+		if (s->memory == SUPPLIER) {
+			uma_zone_set_allocf(zone, supply);
+			uma_zone_set_freef(zone, take_back);
+		}
 	}
 }
 
 static void
-end_zones(void)
+end_zones(struct worker *w)
 {
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		for (unsigned i = 0; i < SLOTS; i++) {
 			void *item = atomic_load(&shared.slots[kind][i]);
 
 			if (item != NULL)
-				give(kind, item);
+				give(w, kind, item);
 		}
 		if (uma_zdestroy(shared.zones[kind], M_NOWAIT) != 0)
 			play_fail("threads: %s stays", shapes[kind].name);
 	}
 	for (unsigned i = 0; i < SLOTS; i++)
 		free(atomic_load(&shared.blocks[i]));
-	expect("raised", "finis", atomic_load(&finis), atomic_load(&inits));
+	threads_expect(
+	    "raised", "finis", atomic_load(&finis), atomic_load(&inits));
+	threads_expect("supplied", "bytes", atomic_load(&supplied), 0);
 }
 
 static void
@@ -427,6 +516,7 @@ run(const void *arg)
 
 	DO(.act = NUMBERS);
 	make_zones();
+	typed_start();
 	pthread_barrier_init(&shared.rest, NULL, shared.threads);
 	for (unsigned i = 0; i < shared.threads; i++) {
 		workers[i].number = i;
@@ -437,7 +527,8 @@ run(const void *arg)
 	}
 	for (unsigned i = 0; i < shared.threads; i++)
 		pthread_join(workers[i].thread, NULL);
-	end_zones();
+	end_zones(&workers[0]);
+	typed_end();
 	/* What a thread's stack was given stays with it in the C library. */
 	play_preloaded = false;
 	play_end();

@@ -53,6 +53,9 @@ take_by(struct malloc_type *type, const struct step *s, int flags)
 	size_t bytes = (size_t)s->size;
 	size_t align = (size_t)s->align + 1;
 
+	if (uma_would_overflow(1, bytes) || uma_would_overflow(bytes, 1) ||
+	    (bytes > 1 && !uma_would_overflow(SIZE_MAX / bytes + 1, bytes)))
+		play_fail("a product of %zu is misjudged", bytes);
 	switch (s->kind % WAYS) {
 	case 0:
 		return uma_malloc(bytes, type, flags);
@@ -121,7 +124,7 @@ resize_typed(const struct step *s)
 	slot->at = NULL;
 	at = s->kind % 2 == 0 ? uma_realloc(at, bytes, &types[t], M_WAITOK)
 			      : uma_reallocf(at, bytes, &types[t], M_NOWAIT);
-	if (at != NULL && !stamp_holds(at, kept & ~(size_t)7, slot->stamp))
+	if (at != NULL && !stamp_holds(at, kept, slot->stamp))
 		play_fail("realloc(9): %p lost its contents", at);
 	put_typed(s->item, at, bytes, MALLOC_MASK, t);
 	check_type(t);
@@ -181,6 +184,8 @@ make_vm(const struct step *s)
 	if (vm[v].zone != NULL)
 		return;
 	snprintf(name, sizeof names[v], "vm %u", v);
+	vm_zone_init();
+	vm_zone_init2();
 	vm[v].live = 0;
 	vm[v].allocs = 0;
 	vm[v].limit = flags == 0 ? 0 : s->count;
@@ -208,7 +213,7 @@ take_vm(const struct step *s)
 	if (vm[v].zone == NULL)
 		return;
 	full = vm[v].limit != 0 && vm[v].live == vm[v].limit;
-	at = zalloc(vm[v].zone);
+	at = s->kind % 2 == 0 ? zalloc(vm[v].zone) : zalloci(vm[v].zone);
 	if (at == NULL && HOSTILE && vm[v].limit == 0)
 		return;
 	if ((at == NULL) != full)
@@ -224,13 +229,16 @@ take_vm(const struct step *s)
 }
 
 static void
-give_vm(unsigned item)
+give_vm(unsigned item, unsigned kind)
 {
 	struct play_item *slot = &play_items[item];
 	unsigned v = (unsigned)(slot->owner - VM);
 
 	slots_verify(slot);
-	zfree(vm[v].zone, slot->at);
+	if (kind % 2 == 0)
+		zfree(vm[v].zone, slot->at);
+	else
+		zfreei(vm[v].zone, slot->at);
 	slot->at = NULL;
 	vm[v].live--;
 	check_vm(v);
@@ -268,12 +276,12 @@ types_zones(void)
 }
 
 void
-types_free(unsigned item)
+types_free(unsigned item, unsigned kind)
 {
 	if (play_items[item].owner >= VM)
-		give_vm(item);
+		give_vm(item, kind);
 	else
-		free_typed(item, item);
+		free_typed(item, kind);
 }
 
 void
@@ -298,7 +306,7 @@ types_step(const struct step *s)
 	else if (s->act == TYPED_FREE && is_typed)
 		free_typed(s->item, s->kind);
 	else if (s->act == VM_GIVE && slot->at != NULL && slot->owner >= VM)
-		give_vm(s->item);
+		give_vm(s->item, s->kind);
 }
 
 /* All items are back. */

@@ -64,7 +64,8 @@ watch(void (*body)(const void *arg), const void *arg, unsigned seconds)
 	v.step = atomic_load(&play_report->step);
 	v.operations = atomic_load(&play_report->operations);
 	memcpy(v.why, play_report->why, sizeof v.why);
-	if (WIFSIGNALED(status))
+	/* Who said why may still hang in a sanitizer's exit. */
+	if (WIFSIGNALED(status) && v.why[0] == '\0')
 		snprintf(v.why, sizeof v.why, "ended by signal %d (%s)",
 		    WTERMSIG(status), strsignal(WTERMSIG(status)));
 	return v;
