@@ -169,16 +169,20 @@ TEST(beyond_all_addresses)
 TEST(held_leaves)
 {
 	void *a, *b, *was;
+	size_t bytes;
 
 	start();
 	a = was = pagemap_hold_leaf(META_NORMAL);
+	bytes = meta_bytes();
 	b = pagemap_hold_leaf(META_NORMAL);
 	REQUIRE(a != NULL && b != NULL && a != b);
+	CHECK(meta_bytes() > bytes);
 	pagemap_set_held(base + GRANULE, &slab, &a);
 	CHECK(a == was);
 	pagemap_drop_leaf(a);
 	pagemap_drop_leaf(b);
 	CHECK(!port_mapped(b, page));
+	CHECK_EQ(meta_bytes(), bytes);
 	CHECK(pagemap_hold_leaf(META_NORMAL) == was);
 	pagemap_set_held(base + SPAN, &other, &was);
 	CHECK(was == NULL);
