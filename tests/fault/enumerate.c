@@ -136,7 +136,7 @@ TEST_TIME(some_from_each_on, 300)
 
 	points = count_points();
 	for (unsigned n = 1; n <= points; n += STRIDE) {
-		const struct run run = { { 0 }, n, n + SHORTAGE };
+		const struct run run = { { 0 }, n, n + SHORTAGE - 1 };
 
 		bad += !watch(&run);
 	}

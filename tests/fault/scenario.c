@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <uma/fast.h>
 #include <uma/stats.h>
 #include <uma/uma.h>
 
@@ -240,6 +241,35 @@ set_objects(void)
 	set_object(DENSE, NULL, DENSE_ITEMS);
 }
 
+/* By each of the three calls in turn. */
+static void *
+take_one(uma_zone_t zone, int turn, int flags)
+{
+	switch (turn % 3) {
+	case 0:
+		return uma_zalloc(zone, flags);
+	case 1:
+		return uma_zalloc_arg(zone, NULL, flags);
+	default:
+		return uma_fast_zalloc(zone, flags);
+	}
+}
+
+static void
+give_one(uma_zone_t zone, int turn, void *item)
+{
+	switch (turn % 3) {
+	case 0:
+		uma_zfree(zone, item);
+		break;
+	case 1:
+		uma_zfree_arg(zone, item, NULL);
+		break;
+	default:
+		uma_fast_zfree(zone, item);
+	}
+}
+
 static void
 take(enum kind kind, int flags)
 {
@@ -252,9 +282,7 @@ take(enum kind kind, int flags)
 	errno = 12345;
 	if (full)
 		flags = M_NOWAIT;
-	item = used[kind].count % 2 == 0
-		   ? uma_zalloc(used[kind].zone, flags)
-		   : uma_zalloc_arg(used[kind].zone, NULL, flags);
+	item = take_one(used[kind].zone, used[kind].count, flags);
 	if (errno != 12345)
 		scenario_wrong("uma_zalloc changed errno");
 	if (item == NULL && (flags & M_WAITOK) != 0)
@@ -303,10 +331,7 @@ give_down_to(enum kind kind, int left)
 			scenario_wrong("%s: an item was written to", s->name);
 		if (kind == PAGEABLE)
 			memset(item, 0, (size_t)s->size);
-		if (used[kind].count % 2 == 0)
-			uma_zfree(used[kind].zone, item);
-		else
-			uma_zfree_arg(used[kind].zone, item, NULL);
+		give_one(used[kind].zone, used[kind].count, item);
 	}
 }
 

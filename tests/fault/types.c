@@ -184,7 +184,8 @@ use_vm_zone(enum vm_kind k)
 		bool full = (k == VM_FIXED && vm[k].count == VM_LIMIT) ||
 			    (k == VM_GROWN && vm[k].count >= VM_BOOT &&
 				vm[k].zone->zzone == NULL);
-		void *item = zalloc(vm[k].zone);
+		void *item =
+		    i % 2 == 0 ? zalloc(vm[k].zone) : zalloci(vm[k].zone);
 
 		if (item == NULL && !full)
 			scenario_must_have_been_refused(before, "zalloc");
@@ -209,7 +210,10 @@ give_vm_items(enum vm_kind k, int left)
 
 		if (!stamp_holds(item, VM_BYTES, (uintptr_t)item))
 			scenario_wrong("vm_zone %d: an item was written to", k);
-		zfree(vm[k].zone, item);
+		if (vm[k].count % 2 == 0)
+			zfree(vm[k].zone, item);
+		else
+			zfreei(vm[k].zone, item);
 	}
 }
 

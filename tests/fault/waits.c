@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * waits - sleeps that end before they should, threads that do not start, and
- * a fork beside the thread that wakes the library
+ * waits - sleeps that end before they should, threads that do not start, a
+ * kernel that gives no barrier, and a fork beside the thread that wakes the
+ * library
  *
  * Method: the linker puts a wrapper in front of the function through which the
  * port calls the kernel, so that a sleep ends at once with an answer that the
@@ -12,6 +13,7 @@
 #include "harness.h"
 
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -20,8 +22,10 @@
 #include <uma/uma.h>
 
 #include "heap/heap.h"
+#include "percpu/percpu.h"
 #include "port/port.h"
 #include "sanitized.h"
+#include "zone/zone.h"
 
 enum {
 	THREADS = 6,
@@ -33,7 +37,8 @@ enum {
 	KINDS = 4,
 	EVERY = 3,
 	YIELDS = 10,
-	STOPS = 3000
+	STOPS = 3000,
+	MEETINGS = 100
 };
 
 /* What is answered instead of a sleep, and to one in how many. */
@@ -49,6 +54,11 @@ static struct sleeps {
 
 static _Atomic unsigned starts;
 static unsigned start_refused; /* the number of it; 0: none */
+
+/* No barrier: neither the promise of it nor the thing itself. */
+static _Atomic bool no_barrier;
+static _Atomic unsigned promises_refused;
+static _Atomic unsigned barriers_refused;
 
 /* Whoever wakes the library stops there, at a question to the system. */
 static struct {
@@ -94,9 +104,24 @@ stop_here(void)
 	atomic_store(&stop.there, false);
 }
 
+static bool
+refuse_barrier(long command)
+{
+	if (!atomic_load(&no_barrier))
+		return false;
+	if (command == MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ)
+		atomic_fetch_add(&promises_refused, 1);
+	else
+		atomic_fetch_add(&barriers_refused, 1);
+	errno = EPERM;
+	return true;
+}
+
 long
 __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
+	if (number == SYS_membarrier && refuse_barrier(a))
+		return -1;
 	if (number == SYS_prlimit64 && stop.asked)
 		stop_here();
 	if (number == SYS_sched_yield && atomic_load(&stop.there))
@@ -326,6 +351,122 @@ TEST_TIME(a_fork_for_the_library_to_wake, 60)
 	REQUIRE(waitpid(child, &status, 0) == child);
 	CHECK_EQ(status, 0);
 	REQUIRE(pthread_join(thread, NULL) == 0);
+}
+
+/* ---- the barrier ---- */
+
+static int
+percpu_mode_now(void)
+{
+	struct uma_stats all = { .struct_bytes = sizeof all };
+
+	uma_stats(&all);
+	return all.percpu_mode;
+}
+
+/* Without the promise no sequence is used, nor is a barrier asked for. */
+TEST(no_barrier_from_the_start)
+{
+	intptr_t area, index;
+
+	if (port_rseq(&area, &index) == PORT_RSEQ_NONE)
+		SKIP("no restartable sequences here");
+	atomic_store(&no_barrier, true);
+	wait_in_line();
+	wait_for_the_last();
+	uma_reclaim();
+	CHECK_EQ(percpu_mode_now(), 0);
+	CHECK_EQ(atomic_load(&promises_refused), 1);
+	CHECK_EQ(atomic_load(&barriers_refused), 0);
+}
+
+static _Atomic int at_work;
+
+static void *
+use_items(void *zone)
+{
+	void *items[ROUNDS];
+
+	atomic_fetch_add(&at_work, 1);
+	while (atomic_load(&at_work) < THREADS)
+		port_yield();
+	for (int i = 0; i < ROUNDS; i++)
+		items[i] = uma_zalloc(zone, M_WAITOK);
+	for (int i = 0; i < ROUNDS; i++)
+		uma_zfree(zone, items[i]);
+	return NULL;
+}
+
+/* Whether more than one record was used: ours alone needs no barrier. */
+static bool
+is_spread(uma_zone_t zone)
+{
+	unsigned first = percpu_next(zone->caches, 0);
+
+	return percpu_next(zone->caches, first + 1) < percpu_slots();
+}
+
+/* By threads at once, until two of them have met. */
+static void
+use_everywhere(uma_zone_t zone)
+{
+	for (int i = 0; i < MEETINGS && (i == 0 || !is_spread(zone)); i++) {
+		atomic_store(&at_work, 0);
+		run_threads(use_items, zone);
+		join_threads();
+	}
+}
+
+/*
+ * A child has no barrier: items come and go, what other CPUs have stays where
+ * it is, and a zone that they have used goes once there is a barrier again.
+ */
+static void
+live_without_barrier(uma_zone_t zone)
+{
+	struct uma_zone_stats s = { .struct_bytes = sizeof s };
+	int answer;
+
+	use_everywhere(zone);
+	uma_reclaim();
+	uma_zone_stats(zone, &s);
+	CHECK_EQ(s.used_items, 0);
+	CHECK_EQ(s.allocs, s.frees);
+	answer = uma_zdestroy(zone, M_NOWAIT);
+	harness_say("# %u promises and %u barriers refused\n",
+	    atomic_load(&promises_refused), atomic_load(&barriers_refused));
+	CHECK_EQ(answer, atomic_load(&barriers_refused) != 0 ? EWOULDBLOCK : 0);
+	if (answer != 0) {
+		use_everywhere(zone);
+		atomic_store(&no_barrier, false);
+		percpu_fork_child();
+		CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+	}
+}
+
+TEST(no_barrier_in_a_child)
+{
+	uma_zone_t zone =
+	    uma_zcreate("child", 100, NULL, NULL, NULL, NULL, 7, 0);
+	int status = -1;
+	pid_t child;
+
+	REQUIRE(zone != NULL);
+	use_everywhere(zone);
+	atomic_store(&no_barrier, true);
+	child = fork();
+	REQUIRE(child >= 0);
+	if (child == 0) {
+		alarm(20);
+		CHECK(percpu_mode_now() == 0 ||
+		      atomic_load(&promises_refused) == 1);
+		live_without_barrier(zone);
+		_exit(atomic_load(&harness.failures) != 0);
+	}
+	atomic_store(&no_barrier, false);
+	REQUIRE(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
 }
 
 /* ---- threads ---- */
