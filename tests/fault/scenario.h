@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * scenario.h - one program's life that uses the whole interface
+ * scenario.h - one program's life; what it leaves out docs/testing.md says
  *
  * Every call may end as its contract says: NULL is right only when a request
  * was refused during that very call.  The first thing that is not right ends
