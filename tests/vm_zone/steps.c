@@ -297,6 +297,7 @@ TEST(an_item_in_the_hand_is_not_out)
 
 static int cached;       /* items in the other CPU's cache before */
 static bool gives;       /* an item of the reader's comes back meanwhile */
+static bool plain;       /* to this CPU's cache, though the hand is empty */
 static long step_wanted; /* then turn is 1: the other may, and 2: it has */
 
 /* At one step an item is given, and then another taken from a cache. */
@@ -350,6 +351,9 @@ make_all_out_but_cached(void)
 		REQUIRE(tries < 1000);
 		make(give_and_take);
 		end(start(leave_some, NULL));
+		/* The hand is full: this cache gets a bucket. */
+		give(LIMIT - 1, LIMIT);
+		take(LIMIT - 1, LIMIT);
 		for (taken = 0; taken < VM_ZONE_HAND; taken++)
 			take_from_the_hand(&items[taken]);
 		if (vm_zone_hand_items(zone) == 0)
@@ -358,6 +362,8 @@ make_all_out_but_cached(void)
 		give(HAND + cached, LIMIT);
 		uma_vm_zdestroy(zone);
 	}
+	if (plain)
+		vm_zone_set_state(zone, VM_ZONE_PLAIN);
 	CHECK_EQ(counted_out(), LIMIT - cached);
 }
 
@@ -406,6 +412,14 @@ TEST_TIME(one_comes_back_and_another_goes, 120)
 {
 	cached = 1;
 	gives = true;
+	read_at_all();
+}
+
+TEST_TIME(one_comes_back_to_a_cache, 120)
+{
+	cached = 1;
+	gives = true;
+	plain = true;
 	read_at_all();
 }
 
