@@ -3,24 +3,34 @@
 
 #include "port/port.h"
 
+/* Places in the table below. */
+enum { KEY_PERCPU, KEY_MALLOC9, KEY_WATCH, KEY_THP, KEY_REPORT, KEYS };
+enum { PERCPU_IS_RSEQ, PERCPU_IS_GENERIC };
+enum { MALLOC9_DEBUG, MALLOC9_EXEC };
+enum { WATCH_ON, WATCH_OFF };
+
 /* The keys there are.  A NULL list of values: any text will do. */
 static const struct key {
 	const char *name;
 	const char *values[4];
 	const char *help;
-} keys[] = {
-	{ "percpu", { "rseq", "generic" },
+} keys[KEYS] = {
+	[KEY_PERCPU] = { "percpu",
+	    { [PERCPU_IS_RSEQ] = "rseq", [PERCPU_IS_GENERIC] = "generic" },
 	    "who may change a CPU's cache; rseq where the kernel can" },
-	{ "malloc9", { "debug", "exec" },
+	[KEY_MALLOC9] = { "malloc9",
+	    { [MALLOC9_DEBUG] = "debug", [MALLOC9_EXEC] = "exec" },
 	    "blocks of malloc(9) remember their type; may hold code" },
-	{ "watch", { "on", "off" },
+	[KEY_WATCH] = { "watch", { [WATCH_ON] = "on", [WATCH_OFF] = "off" },
 	    "tell valgrind and sanitizers of items; on where there is one" },
-	{ "thp", { "default", "never", "always" },
+	[KEY_THP] = { "thp",
+	    { [SUPPLY_THP_DEFAULT] = "default",
+		[SUPPLY_THP_NEVER] = "never",
+		[SUPPLY_THP_ALWAYS] = "always" },
 	    "huge pages: behind large zones, none, behind all" },
-	{ "report", { NULL }, "file that the process's record is added to" },
+	[KEY_REPORT] = { "report", { NULL },
+	    "file that the process's record is added to" },
 };
-enum { KEY_PERCPU, KEY_MALLOC9, KEY_WATCH, KEY_THP }; /* their places above */
-#define KEYS (sizeof(keys) / sizeof(keys[0]))
 
 /* A piece of the option string. */
 struct piece {
@@ -131,7 +141,7 @@ print_help(void)
 	}
 }
 
-/* The place of a value among the key's; says so if it has none: -1. */
+/* The place of a value among the key's, 0 of any text; -1 after a complaint. */
 static int
 value_of(const struct key *key, struct piece value)
 {
@@ -160,15 +170,15 @@ apply(struct options *out, struct piece name, struct piece value)
 		if (v < 0)
 			return;
 		if (i == KEY_PERCPU)
-			out->generic = v == 1;
-		else if (i == KEY_MALLOC9 && v == 0)
+			out->generic = v == PERCPU_IS_GENERIC;
+		else if (i == KEY_MALLOC9 && v == MALLOC9_DEBUG)
 			out->malloc9_debug = true;
 		else if (i == KEY_MALLOC9)
 			out->malloc9_exec = true;
 		else if (i == KEY_WATCH)
-			out->unwatched = v == 1;
+			out->unwatched = v == WATCH_OFF;
 		else if (i == KEY_THP)
-			out->thp = (uint8_t)v; /* as enum supply_thp has them */
+			out->thp = (uint8_t)v;
 		return;
 	}
 	complain("unknown key", name, nearest_key(name));
