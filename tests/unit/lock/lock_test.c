@@ -94,10 +94,22 @@ TEST_TIME(nobody_keeps_it_for_himself, 60) UMA_UNCHECKED_LOCKS
 	CHECK_EQ(atomic_load(&lock.word), 0);
 }
 
+/* STARVED and PASSED of lock.c. */
+enum { WORD_STARVED = 3, WORD_PASSED = 4 };
+
+/* The same without a race: on a busy machine the others get their turns. */
+TEST(what_is_waited_for_long_is_passed_on) UMA_UNCHECKED_LOCKS
+{
+	REQUIRE(lock_take(&lock));
+	atomic_store(&lock.word, WORD_STARVED);
+	lock_drop(&lock);
+	CHECK_EQ(atomic_load(&lock.word), WORD_PASSED);
+}
+
 /* It was passed on, and the sleeper went: a fork's child has only one thread */
 TEST_TIME(what_nobody_fetches_is_free, 60) UMA_UNCHECKED_LOCKS
 {
-	atomic_store(&lock.word, 4);
+	atomic_store(&lock.word, WORD_PASSED);
 	REQUIRE(lock_take(&lock));
 	lock_drop(&lock);
 	CHECK_EQ(atomic_load(&lock.word), 0);
