@@ -53,11 +53,6 @@ CAUSES = (
     ("kernel/s[ht]or[tm]", "peak-mib", "*",
      "0.4 MiB of a process that has 1.5: the libraries' own files, first pages "
      "and tables"),
-    ("program/git-log", "peak-mib", "*",
-     "rounding to classes takes 5 % of the 7.4 MiB that are asked for, the "
-     "libraries' files 0.15 MiB, their tables 0.2: docs/design/speed.md"),
-    ("program/sqlite3", "peak-mib", "*",
-     "pages of some 4.3 KiB are rounded up to 4.5, 7 %; glibc has no classes"),
     ("fresh/*", "ns", "*",
      "the kernel's page faults and zeroing; huge pages from 64 MiB on only"),
 )
