@@ -323,7 +323,7 @@ TEST(little_rests_in_caches)
 	for (int i = 0; i < 2000; i++) {
 		struct uma_zone_stats now;
 
-		REQUIRE(uma_zalloc(zone, M_NOWAIT) != NULL);
+		REQUIRE(uma_zalloc(zone, M_WAITOK) != NULL);
 		now = zone_numbers(zone);
 		CHECK(i < 100 || now.cached_items <=
 				     (now.used_items + now.free_items) / 4);
