@@ -130,6 +130,13 @@ fill_in(struct step *s, struct bytes *b)
 		s->kind = byte(b) % 2;
 }
 
+/* Acts that <uma/fast.h> has a call for. */
+static bool
+takes_or_gives(unsigned act)
+{
+	return act == ALLOC || act == FREE || act == FILL || act == DRAIN;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
@@ -145,6 +152,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 		if (s.act == STARTUP || s.act == STARTUP2)
 			s.act = NUMBERS;
 		fill_in(&s, &b);
+		if ((place & 128) != 0 && takes_or_gives(s.act))
+			s.kind |= FAST;
 		play_step(&s);
 	}
 	play_end();
