@@ -22,25 +22,6 @@ kind_of(const struct keg *keg)
 	return keg->nofree ? SUPPLY_NOFREE : SUPPLY_NORMAL;
 }
 
-/* Enter the gate and take the lock, or neither. */
-static bool
-lock_keg(struct keg *keg) UMA_TRIES(true, &keg->lock)
-{
-	if (!gate_enter())
-		return false;
-	if (lock_take(&keg->lock))
-		return true;
-	gate_leave();
-	return false;
-}
-
-static void
-unlock_keg(struct keg *keg) UMA_RELEASES(&keg->lock)
-{
-	lock_drop(&keg->lock);
-	gate_leave();
-}
-
 /*
  * Reserve the right to add items: how many, 0 at the limit.  A limited keg is
  * counted under its lock, so who is refused by the gate must come again.
@@ -50,7 +31,7 @@ reserve_items(struct keg *keg)
 {
 	size_t limit = keg->layout.items;
 
-	if (!lock_keg(keg)) {
+	if (!gate_lock(&keg->lock)) {
 		if (keg->items_max != 0 || keg->frozen)
 			return 0;
 		tally_add(&keg->making, limit);
@@ -63,7 +44,7 @@ reserve_items(struct keg *keg)
 		    min_size(limit, keg->items_max - tally_get(&keg->items) -
 					tally_get(&keg->making));
 	tally_add(&keg->making, limit);
-	unlock_keg(keg);
+	gate_unlock(&keg->lock);
 	return (uint32_t)limit;
 }
 
@@ -325,16 +306,11 @@ keg_grow(struct keg *keg, int wait, bool ready)
 
 	if (s == NULL)
 		return false;
-	if (!gate_enter()) {
-		keg_list(keg, s);
-		return true;
-	}
-	if (lock_take(&keg->lock)) {
+	if (gate_lock(&keg->lock)) {
 		keg_adopt(keg, s);
-		lock_drop(&keg->lock);
+		gate_unlock(&keg->lock);
 	} else
 		keg_list(keg, s);
-	gate_leave();
 	return true;
 }
 

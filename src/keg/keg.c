@@ -74,24 +74,15 @@ take_free(struct keg *keg, void **out, size_t want, bool *plain)
 	return n;
 }
 
-/*
- * Give back items that could not be backed, raw ones as raw.
- *
- * unchecked: `inside` says whether the lock is held.
- */
+/* Give back items that could not be backed, raw ones as raw. */
 static void
-give_unready(struct keg *keg, void *marked) UMA_UNCHECKED_LOCKS
+give_unready(struct keg *keg, void *marked)
 {
 	void *item = (void *)((uintptr_t)marked & ~SLAB_MARKS);
 	struct slab *s = pagemap_find(item);
 	uint32_t i = slab_index(s, &keg->layout, item);
-	bool inside = gate_enter();
 
-	if (inside && !lock_take(&keg->lock)) {
-		gate_leave();
-		inside = false;
-	}
-	if (!inside) {
+	if (!gate_lock(&keg->lock)) {
 		/* It stays initialised rather than raw: make that true. */
 		if (((uintptr_t)marked & SLAB_MARK_RAW) != 0)
 			keg_init(keg, item);
@@ -107,8 +98,7 @@ give_unready(struct keg *keg, void *marked) UMA_UNCHECKED_LOCKS
 	if (slab_give(s, i))
 		tally_move(&keg->free_items, 1);
 	keg_rebin(keg, s);
-	lock_drop(&keg->lock);
-	gate_leave();
+	gate_unlock(&keg->lock);
 }
 
 /*
@@ -449,16 +439,14 @@ is_at_rest(const struct keg *keg)
 void
 keg_fork_child(struct keg *keg)
 {
-	if (is_at_rest(keg) || port_self()->busy == keg || !gate_enter())
+	if (is_at_rest(keg) || port_self()->busy == keg ||
+	    !gate_lock(&keg->lock))
 		return;
-	if (lock_take(&keg->lock)) {
-		keg_adopt_all(keg);
-		tally_set(&keg->making, 0);
-		tally_set(&keg->leaving, 0);
-		atomic_store_explicit(&keg->claimers, 0, memory_order_relaxed);
-		lock_drop(&keg->lock);
-	}
-	gate_leave();
+	keg_adopt_all(keg);
+	tally_set(&keg->making, 0);
+	tally_set(&keg->leaving, 0);
+	atomic_store_explicit(&keg->claimers, 0, memory_order_relaxed);
+	gate_unlock(&keg->lock);
 }
 
 /* What is about to write a header is done in no time. */
@@ -469,12 +457,8 @@ keg_stop(struct keg *keg)
 	struct slab *s;
 
 	for (;;) {
-		if (!gate_enter()) {
+		if (!gate_lock(&keg->lock)) {
 			port_yield();
-			continue;
-		}
-		if (!lock_take(&keg->lock)) {
-			gate_leave();
 			continue;
 		}
 		keg_adopt_all(keg);
@@ -483,8 +467,7 @@ keg_stop(struct keg *keg)
 			s->next = list;
 			list = s;
 		}
-		lock_drop(&keg->lock);
-		gate_leave();
+		gate_unlock(&keg->lock);
 		if (s == NULL)
 			return list;
 		port_yield();
@@ -496,16 +479,11 @@ keg_out(struct keg *keg)
 {
 	size_t out;
 
-	if (!gate_enter())
+	if (!gate_lock(&keg->lock))
 		return SIZE_MAX;
-	if (!lock_take(&keg->lock)) {
-		gate_leave();
-		return SIZE_MAX;
-	}
 	keg_adopt_all(keg);
 	out = tally_get(&keg->items) - tally_get(&keg->free_items);
-	lock_drop(&keg->lock);
-	gate_leave();
+	gate_unlock(&keg->lock);
 	return out;
 }
 

@@ -65,6 +65,25 @@ void lock_drop(struct lock *l) UMA_RELEASES(l);
 UMA_NODISCARD bool gate_enter(void);
 void gate_leave(void);
 
+/* Enter the gate and take a lock, or neither: false where one is refused. */
+UMA_NODISCARD static inline bool
+gate_lock(struct lock *l) UMA_TRIES(true, l)
+{
+	if (!gate_enter())
+		return false;
+	if (lock_take(l))
+		return true;
+	gate_leave();
+	return false;
+}
+
+static inline void
+gate_unlock(struct lock *l) UMA_RELEASES(l)
+{
+	lock_drop(l);
+	gate_leave();
+}
+
 /* Whether a fork other than this thread's own is under way. */
 bool gate_forking(void);
 

@@ -318,16 +318,12 @@ ledger_count(struct ledger *l, enum percpu_way way, size_t bytes)
 static void
 sample_of(struct ledger *l, uint32_t life, uint64_t bytes)
 {
-	if (!gate_enter())
+	if (!gate_lock(&types_lock))
 		return;
-	if (lock_take(&types_lock)) {
-		/* relaxed: put_back() takes the lock between two lives. */
-		if (atomic_load_explicit(&l->life, memory_order_relaxed) ==
-		    life)
-			sample(l, bytes);
-		lock_drop(&types_lock);
-	}
-	gate_leave();
+	/* relaxed: put_back() takes the lock between two lives. */
+	if (atomic_load_explicit(&l->life, memory_order_relaxed) == life)
+		sample(l, bytes);
+	gate_unlock(&types_lock);
 }
 
 bool

@@ -34,19 +34,14 @@ malloc9_enter(void)
 void
 malloc9_lock(void)
 {
-	malloc9_enter();
-	while (!lock_take(&types_lock)) {
-		gate_leave();
+	while (!gate_lock(&types_lock))
 		port_yield();
-		malloc9_enter();
-	}
 }
 
 void
 malloc9_unlock(void)
 {
-	lock_drop(&types_lock);
-	gate_leave();
+	gate_unlock(&types_lock);
 }
 
 static void

@@ -38,8 +38,7 @@ enter(void) UMA_TRIES(true, &all_lock)
 static void
 leave(void) UMA_RELEASES(&all_lock)
 {
-	lock_drop(&all_lock);
-	gate_leave();
+	gate_unlock(&all_lock);
 }
 
 void

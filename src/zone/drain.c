@@ -167,12 +167,8 @@ turn_depot(struct uma_zone *zone, bool closed)
 static bool
 join_closers(struct uma_zone *zone, struct closer *me)
 {
-	if (!gate_enter())
+	if (!gate_lock(&zone->lock))
 		return false;
-	if (!lock_take(&zone->lock)) {
-		gate_leave();
-		return false;
-	}
 	me->thread = port_thread_id();
 	me->next = zone->closers;
 	zone->closers = me;
@@ -181,8 +177,7 @@ join_closers(struct uma_zone *zone, struct closer *me)
 	 * do not see in percpu_next() sees this and puts nothing in.
 	 */
 	atomic_store_explicit(&zone->closed, true, memory_order_seq_cst);
-	lock_drop(&zone->lock);
-	gate_leave();
+	gate_unlock(&zone->lock);
 	return true;
 }
 

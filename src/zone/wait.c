@@ -24,30 +24,12 @@ is_bounded(const struct uma_zone *zone)
 	return zone->keg.frozen || zone->keg.items_max != 0;
 }
 
-static bool
-lock_zone(struct uma_zone *zone) UMA_TRIES(true, &zone->lock)
-{
-	if (!gate_enter())
-		return false;
-	if (lock_take(&zone->lock))
-		return true;
-	gate_leave();
-	return false;
-}
-
-static void
-unlock_zone(struct uma_zone *zone) UMA_RELEASES(&zone->lock)
-{
-	lock_drop(&zone->lock);
-	gate_leave();
-}
-
 bool
 zone_hand_over(struct uma_zone *zone, void *item)
 {
 	struct waiter *w;
 
-	if (!lock_zone(zone))
+	if (!gate_lock(&zone->lock))
 		return false;
 	w = zone->first;
 	if (w != NULL) {
@@ -59,19 +41,19 @@ zone_hand_over(struct uma_zone *zone, void *item)
 		atomic_store_explicit(&w->served, 1, memory_order_release);
 		port_wake(&w->served, 1);
 	}
-	unlock_zone(zone);
+	gate_unlock(&zone->lock);
 	return w != NULL;
 }
 
 static bool
 join(struct uma_zone *zone, struct waiter *w)
 {
-	if (!lock_zone(zone))
+	if (!gate_lock(&zone->lock))
 		return false;
 	w->thread = port_thread_id();
 	*zone->last = w;
 	zone->last = &w->next;
-	unlock_zone(zone);
+	gate_unlock(&zone->lock);
 	return true;
 }
 
@@ -79,7 +61,7 @@ join(struct uma_zone *zone, struct waiter *w)
 static void
 leave(struct uma_zone *zone, struct waiter *w)
 {
-	while (!lock_zone(zone))
+	while (!gate_lock(&zone->lock))
 		port_yield();
 	for (struct waiter **at = &zone->first; *at != NULL;
 	     at = &(*at)->next) {
@@ -90,7 +72,7 @@ leave(struct uma_zone *zone, struct waiter *w)
 			zone->last = at;
 		break;
 	}
-	unlock_zone(zone);
+	gate_unlock(&zone->lock);
 }
 
 static bool
@@ -98,10 +80,10 @@ is_first(struct uma_zone *zone, const struct waiter *w)
 {
 	bool first;
 
-	if (!lock_zone(zone))
+	if (!gate_lock(&zone->lock))
 		return false;
 	first = zone->first == w;
-	unlock_zone(zone);
+	gate_unlock(&zone->lock);
 	return first;
 }
 
