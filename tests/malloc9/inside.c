@@ -8,7 +8,6 @@
 #include "common.h"
 
 #include <signal.h>
-#include <ucontext.h>
 
 #include "malloc9/inner.h"
 #include "trapped.h"
@@ -78,13 +77,11 @@ TEST(events_of_any_size)
 #if TRAPPED
 #define MANY 10000
 
-static volatile sig_atomic_t steps;
-
 static void
 step(int signo)
 {
 	(void)signo;
-	steps++;
+	trap_steps++;
 }
 
 static long
@@ -92,13 +89,12 @@ steps_of_first_use(struct malloc_type *type)
 {
 	void *block;
 
-	steps = 0;
 	trap_each(true);
 	block = uma_malloc(100, type, M_WAITOK);
 	trap_each(false);
 	CHECK(block != NULL);
 	uma_mfree(block, type);
-	return steps;
+	return trap_steps;
 }
 
 /* Whether it is the hundredth or the ten thousandth. */
@@ -154,13 +150,10 @@ end_passing(unsigned i)
 static void
 replace(int signo, siginfo_t *info, void *context)
 {
-	ucontext_t *c = context;
-
 	(void)signo;
 	(void)info;
-	if (++steps != step_wanted)
+	if (!trap_ends_at(step_wanted, context))
 		return;
-	c->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
 	was_inside = !gate_enter();
 	if (was_inside)
 		return;
@@ -184,7 +177,6 @@ TEST_TIME(readers_do_not_touch_the_next_type, 120)
 
 		begin_passing(0, 100000);
 		l = ledger_of(passing[0]);
-		steps = 0;
 		was_inside = false;
 		trap_each(true);
 		known = ledger_read(l, &s);
@@ -192,9 +184,9 @@ TEST_TIME(readers_do_not_touch_the_next_type, 120)
 		if (known)
 			CHECK((strcmp(s.name, "former") == 0) ==
 			      (s.sampled_bytes_max >= 100000));
-		if (steps < step_wanted || was_inside) {
+		if (trap_steps < step_wanted || was_inside) {
 			end_passing(0);
-			if (steps < step_wanted)
+			if (trap_steps < step_wanted)
 				break;
 			continue;
 		}

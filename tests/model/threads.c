@@ -242,25 +242,33 @@ give(struct worker *w, unsigned kind, void *item)
 
 /* ---- operations ---- */
 
-static void
-use_slot(struct worker *w)
+void
+threads_use_slot(struct worker *w, _Atomic(void *) *slot, unsigned kind,
+    void *(*take_one)(struct worker *w, unsigned kind),
+    void (*give_one)(struct worker *w, unsigned kind, void *item))
 {
-	unsigned kind = stamp_below(&w->seed, KINDS);
-	_Atomic(void *) *slot =
-	    &shared.slots[kind][stamp_below(&w->seed, SLOTS)];
 	void *item = atomic_exchange(slot, NULL);
 
 	if (item == NULL)
-		item = take(w, kind);
+		item = take_one(w, kind);
 	else if (stamp_below(&w->seed, 4) != 0) {
-		give(w, kind, item);
+		give_one(w, kind, item);
 		return;
 	}
 	if (item == NULL)
 		return;
 	item = atomic_exchange(slot, item);
 	if (item != NULL)
-		give(w, kind, item);
+		give_one(w, kind, item);
+}
+
+static void
+use_slot(struct worker *w)
+{
+	unsigned kind = stamp_below(&w->seed, KINDS);
+	unsigned place = stamp_below(&w->seed, SLOTS);
+
+	threads_use_slot(w, &shared.slots[kind][place], kind, take, give);
 }
 
 /* More than the caches of a CPU hold, forth and back. */

@@ -26,6 +26,14 @@ void threads_sign(struct worker *w, void *item, size_t bytes);
 void threads_verify(const void *item, size_t bytes, const char *name);
 void threads_expect(const char *name, const char *what, long is, long should);
 
+/*
+ * Put an item of a kind into a slot that all threads share, or take and give
+ * the one that is there.
+ */
+void threads_use_slot(struct worker *w, _Atomic(void *) *slot, unsigned kind,
+    void *(*take_one)(struct worker *w, unsigned kind),
+    void (*give_one)(struct worker *w, unsigned kind, void *item));
+
 /* malloc(9) and vm_zone(9), in any thread between the first and the last. */
 void typed_start(void);
 void typed_use_block(struct worker *w);

@@ -192,21 +192,9 @@ void
 typed_use_item(struct worker *w)
 {
 	unsigned v = stamp_below(&w->seed, VM_ZONES);
-	_Atomic(void *) *slot =
-	    &shared.items[v][stamp_below(&w->seed, THREADS_SLOTS)];
-	void *item = atomic_exchange(slot, NULL);
+	unsigned place = stamp_below(&w->seed, THREADS_SLOTS);
 
-	if (item == NULL)
-		item = take_item(w, v);
-	else if (stamp_below(&w->seed, 4) != 0) {
-		give_item(w, v, item);
-		return;
-	}
-	if (item == NULL)
-		return;
-	item = atomic_exchange(slot, item);
-	if (item != NULL)
-		give_item(w, v, item);
+	threads_use_slot(w, &shared.items[v][place], v, take_item, give_item);
 }
 
 /* All items that there may be can be had, wherever they are cached. */

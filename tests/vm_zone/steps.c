@@ -17,7 +17,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
-#include <ucontext.h>
 
 #include "cpus.h"
 #include "lock/lock.h"
@@ -30,7 +29,6 @@ enum { LIMIT = 12, HAND = VM_ZONE_HAND };
 
 static vm_zone_t zone;
 static void *items[LIMIT];
-static volatile sig_atomic_t steps;
 
 static void
 make(void (*handler)(int signo, siginfo_t *info, void *context))
@@ -40,7 +38,6 @@ make(void (*handler)(int signo, siginfo_t *info, void *context))
 
 	if (handler != NULL)
 		REQUIRE(sigaction(SIGTRAP, &act, NULL) == 0);
-	steps = 0;
 	zone = uma_vm_zinit("steps", 100, LIMIT, ZONE_INTERRUPT, 0);
 	REQUIRE(zone != NULL);
 }
@@ -269,7 +266,7 @@ watch_the_hand(int signo, siginfo_t *info, void *context)
 	(void)signo;
 	(void)info;
 	(void)context;
-	steps++;
+	trap_steps++;
 	if (vm_zone_hand_items(zone) == 0)
 		return;
 	seen++;
@@ -286,7 +283,7 @@ TEST(an_item_in_the_hand_is_not_out)
 	uma_vm_zfree(zone, items[0]);
 	trap_each(false);
 	CHECK_EQ(vm_zone_hand_items(zone), 1);
-	CHECK(steps > 100);
+	CHECK(trap_steps > 100);
 	CHECK(seen > 10);
 	CHECK_EQ(wrong, 0);
 	give(1, LIMIT);
@@ -304,13 +301,10 @@ static long step_wanted; /* then turn is 1: the other may, and 2: it has */
 static void
 give_and_take(int signo, siginfo_t *info, void *context)
 {
-	ucontext_t *c = context;
-
 	(void)signo;
 	(void)info;
-	if (++steps != step_wanted)
+	if (!trap_ends_at(step_wanted, context))
 		return;
-	c->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
 	if (gives)
 		give(0, 1);
 	atomic_store(&turn, 1);
@@ -381,7 +375,7 @@ read_at(long step)
 	wrong = vm_zone_all_out(zone);
 	trap_each(false);
 	CHECK_EQ(wrong, 0);
-	if (steps < step) {
+	if (trap_steps < step) {
 		if (gives)
 			give(0, 1);
 		atomic_store(&turn, 1);
@@ -391,7 +385,7 @@ read_at(long step)
 	give(gives, HAND + 1);
 	give(HAND + cached, LIMIT);
 	uma_vm_zdestroy(zone);
-	return steps >= step;
+	return trap_steps >= step;
 }
 
 static void
