@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * peer_list.h - a thread's private free list: the limit
+ * peer_list.h - a thread's private free items: the limit
  *
- * Compiled with LIST_CALLED the same list stands behind a shared library's
- * calls, which is the limit of everything that is not inlined.
+ * Compiled with LIST_CALLED they stand behind a shared library's calls, which
+ * is the limit of everything that is not inlined; with LIST_STACK their
+ * addresses are on a stack.
  */
 #ifndef BENCH_PEER_LIST_H
 #define BENCH_PEER_LIST_H

@@ -13,7 +13,7 @@ TIMEOUT_S = 120
 # Ours, in the order of the tables; what each is compared with is in report.py.
 OURS = ("uma-malloc", "uma-zone", "uma-inline")
 # Not competitors: what the machine allows at best.
-LIMITS = ("list", "list-called")
+LIMITS = ("list", "list-called", "stack", "stack-called")
 POOLS = ("dpdk",)
 MALLOCS = {
     "glibc": None,
@@ -22,7 +22,7 @@ MALLOCS = {
     "tcmalloc": "libtcmalloc_minimal.so.4",
 }
 NAMES = (*LIMITS, *POOLS, *MALLOCS, *OURS)
-ZONES = {"list": "list", "list-called": "list-called", "dpdk": "dpdk",
+ZONES = {**{name: name for name in (*LIMITS, *POOLS)},
          "uma-zone": "uma", "uma-inline": "uma-inline"}
 # Why a program may not have been built.
 MISSING = {"dpdk": "not built: libdpdk-dev was not there at `meson setup`"}
