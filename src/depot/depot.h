@@ -6,13 +6,14 @@
  * CPU.  A CPU takes and gives items in a bucket that only it touches, and
  * trades whole buckets with the zone's depot: one lock for a bucket.
  *
- *	CPU 0 [load|spare] <->  depot: B B B B  <->  keg: slab slab slab
- *	CPU 1 [load|spare] <->
+ *	CPU 0 [load, B B] <->  depot: B B B B  <->  keg: slab slab slab
+ *	CPU 1 [load, B]   <->
  *
  * What holds.
  *   1. slots[0..count) are free items of one zone; the rest is garbage.
  *   2. A bucket is in one place: a record's load (then its count is in the
- *      record's word, and `count` here is stale), its spare, a depot, a hand.
+ *      record's word, and `count` here is stale), its other buckets, a depot, a
+ *      hand.
  *   3. An item in a bucket is out of its slab and free to its user.
  *   4. The depot is small: what it does not take goes to the slabs, which hand
  *      items out again in the order of their addresses.

@@ -149,12 +149,15 @@ static void
 clean(struct cache *c)
 {
 	c->slots = NULL;
-	c->spare = NULL;
+	c->full = NULL;
+	c->empty = NULL;
+	c->allowance = 0;
+	c->sent = 0;
 	/* relaxed: the lock of the chunks orders them for the next taker. */
 	atomic_store_explicit(&c->allocs, 0, memory_order_relaxed);
 	atomic_store_explicit(&c->moved, 0, memory_order_relaxed);
 	atomic_store_explicit(&c->misses, 0, memory_order_relaxed);
-	atomic_store_explicit(&c->spare_count, 0, memory_order_relaxed);
+	atomic_store_explicit(&c->kept, 0, memory_order_relaxed);
 	atomic_store_explicit(&c->seen, 0, memory_order_relaxed);
 	percpu_release(c, 0, 0);
 }

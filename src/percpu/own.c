@@ -270,14 +270,13 @@ read_once(struct cache *c, struct percpu_reading *out)
 	/* acquire: what follows is not read before. */
 	uint64_t word = atomic_load_explicit(&c->word, memory_order_acquire);
 	uint64_t live = is_owned(word) ? 0 : word;
-	uint64_t spare =
-	    atomic_load_explicit(&c->spare_count, memory_order_relaxed);
+	uint64_t kept = atomic_load_explicit(&c->kept, memory_order_relaxed);
 	int64_t moved = atomic_load_explicit(&c->moved, memory_order_relaxed);
 
 	out->misses = atomic_load_explicit(&c->misses, memory_order_relaxed);
 	out->allocs = atomic_load_explicit(&c->allocs, memory_order_relaxed) +
 		      WORD_ALLOCS(live);
-	out->cached = WORD_COUNT(live) + spare;
+	out->cached = WORD_COUNT(live) + kept;
 	out->frees = out->cached - (uint64_t)moved + out->allocs;
 	/* acquire: the readings above come before the one below. */
 	atomic_thread_fence(memory_order_acquire);

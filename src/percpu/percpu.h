@@ -53,14 +53,17 @@ struct bucket;
 struct cache {
 	alignas(CACHE_LINE) _Atomic uint64_t word;
 	void **slots;         /* of the load bucket; arch.h reads it here */
-	struct bucket *spare; /* NULL, or a bucket of spare_count items */
+	struct bucket *full;  /* a list of buckets with items */
+	struct bucket *empty; /* a list of buckets without */
 	_Atomic uint64_t allocs;
 	_Atomic int64_t
 	    moved; /* items put in less items taken out, in buckets */
 	_Atomic uint64_t misses;
-	_Atomic uint32_t spare_count;
-	_Atomic uint64_t
+	_Atomic uint32_t
 	    seen; /* 0: never owned; in counters at the same place */
+	_Atomic uint16_t kept;   /* items in the buckets of `full` */
+	uint16_t allowance : 15; /* see zone/cache.c */
+	uint16_t sent : 1;
 };
 _Static_assert(sizeof(struct cache) == CACHE_LINE, "one line");
 _Static_assert(offsetof(struct cache, slots) == 8, "arch.h reads it at +8");
@@ -234,7 +237,7 @@ struct counters {
 	_Atomic uint64_t events[2];
 	_Atomic uint64_t units[2];
 	_Atomic uint32_t folds[2];
-	_Atomic uint64_t seen;
+	_Atomic uint32_t seen;
 };
 _Static_assert(sizeof(struct counters) == sizeof(struct cache), "one record");
 _Static_assert(offsetof(struct counters, seen) == offsetof(struct cache, seen),

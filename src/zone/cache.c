@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A record's two buckets, while its CPU's thread owns it: see zone.h. */
+/*
+ * A record's buckets, while its CPU's thread owns it: see zone.h.
+ *
+ *	full: B B B  <->  load  <->  empty: B B
+ *
+ * A load without items trades places with a full bucket, one without room with
+ * an empty one, so a CPU that frees what it took meets no other.  How much of
+ * that a record keeps is found by trips that were for nothing: when a bucket
+ * comes in after one was sent away, the allowance doubles.  A CPU that only
+ * frees, or only takes, keeps one bucket beside load, as in the beginning.
+ */
 #include "zone/inner.h"
 
 unsigned
@@ -37,16 +47,53 @@ add_moved(struct cache *c, int64_t items)
 }
 
 static unsigned
-spare_count(const struct cache *c)
+kept(const struct cache *c)
 {
-	return atomic_load_explicit(&c->spare_count, memory_order_relaxed);
+	return atomic_load_explicit(&c->kept, memory_order_relaxed);
 }
 
 static void
-set_spare(struct cache *c, struct bucket *b, unsigned count)
+set_kept(struct cache *c, unsigned items)
 {
-	c->spare = b;
-	atomic_store_explicit(&c->spare_count, count, memory_order_relaxed);
+	atomic_store_explicit(&c->kept, (uint16_t)items, memory_order_relaxed);
+}
+
+static bool
+may_keep(const struct cache *c, unsigned items)
+{
+	return c->full == NULL || kept(c) + items <= c->allowance;
+}
+
+static void
+put(struct bucket **list, struct bucket *b)
+{
+	b->next = *list;
+	*list = b;
+}
+
+static struct bucket *
+get(struct bucket **list)
+{
+	struct bucket *b = *list;
+
+	*list = b->next;
+	return b;
+}
+
+static void
+put_full(struct cache *c, struct bucket *b)
+{
+	put(&c->full, b);
+	set_kept(c, kept(c) + b->count);
+}
+
+static struct bucket *
+get_full(struct cache *c)
+{
+	struct bucket *b = get(&c->full);
+
+	set_kept(c, kept(c) - b->count);
+	return b;
 }
 
 static struct bucket *
@@ -55,17 +102,13 @@ load_of(const struct cache *c)
 	return c->slots == NULL ? NULL : bucket_of(c->slots);
 }
 
-/* Load becomes spare with `count` items; spare becomes load.  Returns its. */
+/* Returns its count. */
 static unsigned
-swap(struct cache *c, unsigned count, unsigned *capacity)
+set_load(struct cache *c, struct bucket *b, unsigned *capacity)
 {
-	struct bucket *load = load_of(c);
-	unsigned other = spare_count(c);
-
-	c->slots = c->spare->slots;
-	*capacity = c->spare->capacity;
-	set_spare(c, load, count);
-	return other;
+	c->slots = b->slots;
+	*capacity = b->capacity;
+	return b->count;
 }
 
 /* In generic mode hits come here too. */
@@ -97,6 +140,16 @@ own(struct uma_zone *zone, uint64_t *word)
 	return percpu_own(zone->caches, word);
 }
 
+/* Load has no item, and another will be load. */
+static void
+put_empty(struct cache *c)
+{
+	struct bucket *load = load_of(c);
+
+	load->count = 0;
+	put(&c->empty, load);
+}
+
 void *
 cache_pop(struct uma_zone *zone)
 {
@@ -112,8 +165,10 @@ cache_pop(struct uma_zone *zone)
 	capacity = WORD_CAPACITY(word);
 	if (is_miss(count != 0))
 		percpu_add(&c->misses, 1);
-	if (count == 0 && spare_count(c) != 0)
-		count = swap(c, 0, &capacity);
+	if (count == 0 && c->full != NULL) {
+		put_empty(c);
+		count = set_load(c, get_full(c), &capacity);
+	}
 	if (count != 0) {
 		item = c->slots[--count];
 		c->slots[count] = NULL; /* a leak is to be seen */
@@ -121,6 +176,31 @@ cache_pop(struct uma_zone *zone)
 	}
 	percpu_release(c, count, capacity);
 	return item;
+}
+
+/* So that the compiler knows that it fits. */
+#define ALLOWANCE_MASK 0x7fffu
+
+/* Put in a bucket for a load without items.  Returns what has to leave. */
+static struct bucket *
+replace_load(struct uma_zone *zone, struct cache *c, struct bucket *b)
+{
+	bool grows = c->sent && c->allowance < zone->kept_max;
+	struct bucket *load = load_of(c);
+	unsigned more = 2u * c->allowance + b->capacity;
+
+	c->sent = 0;
+	if (grows)
+		c->allowance =
+		    (unsigned)min_size(more, zone->kept_max) & ALLOWANCE_MASK;
+	if (load == NULL)
+		return NULL;
+	if (c->empty != NULL && !grows) {
+		load->count = 0;
+		return load;
+	}
+	put_empty(c);
+	return NULL;
 }
 
 bool
@@ -142,51 +222,53 @@ cache_install(struct uma_zone *zone, struct bucket *b, struct bucket **out)
 	percpu_add(&c->allocs, 1);
 	add_moved(c, 1);
 	if (count == 0) {
-		struct bucket *load = load_of(c);
-
-		*out = load;
-		if (load != NULL) {
-			load->count = 0;
-			if (c->spare == NULL) {
-				set_spare(c, load, 0);
-				*out = NULL;
-			}
-		}
-		c->slots = b->slots;
-		count = b->count;
-		capacity = b->capacity;
+		*out = replace_load(zone, c, b);
+		count = set_load(c, b, &capacity);
 		add_moved(c, (int64_t)b->count);
-	} else if (spare_count(c) == 0) {
-		*out = c->spare;
-		if (*out != NULL)
-			(*out)->count = 0;
-		set_spare(c, b, b->count);
+	} else if (may_keep(c, b->count)) {
+		*out = NULL;
+		put_full(c, b);
 		add_moved(c, (int64_t)b->count);
 	}
 	percpu_release(c, count, capacity);
 	return true;
 }
 
-/* Make the load one with room, if it can be done.  Returns its count. */
+/* Keep a full load; what has to leave for it goes to `out`. */
+static void
+put_load(struct cache *c, unsigned count, struct bucket **out)
+{
+	struct bucket *load = load_of(c);
+
+	if (load == NULL)
+		return;
+	load->count = count;
+	if (!may_keep(c, count)) {
+		*out = get_full(c);
+		add_moved(c, -(int64_t)(*out)->count);
+		c->sent = 1;
+	}
+	put_full(c, load);
+}
+
+/*
+ * Make the load one with room, by `empty` or what the record has.  Returns its
+ * count; one without room if it cannot be done.
+ */
 static unsigned
 make_room(struct cache *c, unsigned count, unsigned *capacity,
     struct bucket *empty, struct bucket **out)
 {
 	if (count < *capacity)
 		return count;
-	if (c->spare != NULL && spare_count(c) < c->spare->capacity)
-		return swap(c, count, capacity);
-	if (empty == NULL)
-		return count;
-	*out = c->spare;
-	if (c->spare != NULL) {
-		c->spare->count = spare_count(c);
-		add_moved(c, -(int64_t)c->spare->count);
+	*out = NULL;
+	if (empty == NULL) {
+		if (c->empty == NULL)
+			return count;
+		empty = get(&c->empty);
 	}
-	set_spare(c, load_of(c), count);
-	c->slots = empty->slots;
-	*capacity = empty->capacity;
-	return 0;
+	put_load(c, count, out);
+	return set_load(c, empty, capacity);
 }
 
 enum cache_pushed
@@ -224,21 +306,19 @@ cache_push(struct uma_zone *zone, void *item, struct bucket *empty,
 struct bucket *
 cache_strip(struct cache *c, uint64_t word)
 {
-	struct bucket *load = load_of(c);
-	struct bucket *list = c->spare;
+	struct bucket *list = c->empty;
 
-	if (list != NULL) {
-		list->count = spare_count(c);
-		list->next = NULL;
-		add_moved(c, -(int64_t)list->count);
+	if (c->slots != NULL) {
+		load_of(c)->count = WORD_COUNT(word);
+		put(&list, load_of(c));
 	}
-	if (load != NULL) {
-		load->count = WORD_COUNT(word);
-		load->next = list;
-		add_moved(c, -(int64_t)load->count);
-		list = load;
-	}
+	while (c->full != NULL)
+		put(&list, get_full(c));
+	for (struct bucket *b = list; b != NULL; b = b->next)
+		add_moved(c, -(int64_t)b->count);
 	c->slots = NULL;
-	set_spare(c, NULL, 0);
+	c->empty = NULL;
+	c->allowance = 0;
+	c->sent = 0;
 	return list;
 }

@@ -12,8 +12,10 @@
  * depot holds at most so many bytes, and items.
  */
 #define BUCKET_BYTES_FIRST ((size_t)2048)
-#define BUCKET_BYTES_MAX   ((size_t)128 << 10)
+#define BUCKET_BYTES_MAX   ((size_t)256 << 10)
 #define BUCKET_ITEMS_FIRST 32u
+#define KEPT_BYTES         ((size_t)4 << 20)
+#define KEPT_ITEMS         2048u
 #define DEPOT_BYTES        ((size_t)2 << 20)
 #define DEPOT_ITEMS        2048u
 
@@ -80,6 +82,7 @@ size_caches(struct uma_zone *zone, size_t stride)
 	atomic_store_explicit(&zone->bucket_items,
 	    (unsigned)min_size(max_size(first, 2), zone->bucket_items_max),
 	    memory_order_relaxed);
+	zone->kept_max = (unsigned)min_size(KEPT_BYTES / stride, KEPT_ITEMS);
 	zone->depot_max = min_size(DEPOT_BYTES / stride, DEPOT_ITEMS);
 }
 

@@ -83,7 +83,6 @@ zone_free_miss(struct uma_zone *zone, void *item, const char *function)
 	enum cache_pushed pushed;
 	struct slab *idle = NULL;
 	struct bucket *out;
-	struct bucket *empty;
 
 	if (unlikely(watch_on))
 		zone_hand_in(zone, item, function);
@@ -93,13 +92,12 @@ zone_free_miss(struct uma_zone *zone, void *item, const char *function)
 	}
 	pushed = cache_push(zone, item, NULL, &out, function);
 	if (pushed == CACHE_FULL) {
-		empty = bucket_take(zone_bucket_items(zone));
+		out = bucket_take(zone_bucket_items(zone));
 		zone_bucket_more(zone);
-		if (empty != NULL) {
-			pushed = cache_push(zone, item, empty, &out, function);
-			idle = displace(zone, out);
-		}
+		if (out != NULL)
+			pushed = cache_push(zone, item, out, &out, function);
 	}
+	idle = displace(zone, out);
 	gate_leave();
 	keg_dispose(&zone->keg, idle);
 	if (pushed != CACHE_PUSHED)

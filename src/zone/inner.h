@@ -35,7 +35,7 @@ zone_count(_Atomic uint64_t *n, uint64_t more)
 }
 
 /*
- * cache.c: a record's two buckets.  All inside the gate, all with no record
+ * cache.c: a record's buckets.  All inside the gate, all with no record
  * owned on return.
  */
 void *cache_pop(struct uma_zone *zone);
@@ -43,7 +43,7 @@ void *cache_pop(struct uma_zone *zone);
 enum cache_pushed { CACHE_PUSHED, CACHE_FULL, CACHE_OFF };
 /*
  * Push an item; with `empty`, an empty bucket, make room by it.  What has to
- * leave is passed back through `out`, to be dealt with by the caller.
+ * leave, of any count, is passed back through `out`, or NULL.
  */
 enum cache_pushed cache_push(struct uma_zone *zone, void *item,
     struct bucket *empty, struct bucket **out, const char *function);

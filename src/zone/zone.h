@@ -7,9 +7,9 @@
  *
  *	uma_zalloc                        uma_zfree
  *	  hit: pop of this CPU's load       hit: push on this CPU's load
- *	  swap load and spare               swap load and spare
- *	  a full bucket from the depot      the full spare to the depot
- *	  a bucket filled from the keg      an empty load from meta
+ *	  a full bucket of the record       an empty bucket of the record
+ *	  a full bucket from the depot      an empty one from meta; a full one
+ *	  a bucket filled from the keg        to the depot or to the keg
  *	  one item from the keg             the item to the keg
  *	  wait, or NULL                     hand it to who waits
  *
@@ -74,7 +74,8 @@ struct uma_zone {
 	alignas(CACHE_LINE) struct depot depot;
 	_Atomic unsigned bucket_items; /* what a new bucket should hold */
 	unsigned bucket_items_max;
-	size_t depot_max; /* items */
+	unsigned kept_max; /* items that a record keeps, beyond two buckets */
+	size_t depot_max;  /* items */
 	_Atomic uint64_t slow_allocs;
 	_Atomic uint64_t slow_frees;
 	_Atomic uint64_t fails;

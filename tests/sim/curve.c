@@ -7,8 +7,8 @@
  * One thread on each CPU, all side by side.  An operation is one allocation or
  * one free, after a warm-up that is not counted:
  *	pair	 take an item and free it
- *	burst	 take 40 items and free them: load and spare turn over
- *	flood	 take 1000 items and free them: depot and keg
+ *	burst	 take 40 items and free them: buckets of a record turn over
+ *	flood	 take 1000 items and free them: the record learns to keep them
  *	pass	 even CPUs take, and the odd ones behind them free
  * Accesses are those of the rooms and of the sequences to memory that is not
  * a thread's own stack; a shared one is to a 64-byte line that another CPU
@@ -42,7 +42,7 @@ struct work {
 static const struct work works[] = {
 	{ "pair", 1, 50, 200 },
 	{ "burst", 40, 20, 20 },
-	{ "flood", FLOOD, 2, 2 },
+	{ "flood", FLOOD, 8, 2 },
 	{ "pass", 0, 1000, 1000 },
 };
 #define WORKS (sizeof(works) / sizeof(works[0]))

@@ -10,7 +10,7 @@
 
 #define ITEM_BYTES 32768
 #define HAND_MAX   8
-#define EXTRA_MAX  40
+#define EXTRA_MAX  64
 
 /* An item's first word while somebody holds it: a pattern and a number. */
 #define STAMP(n)    (UINT64_C(0x57A3B1D5) << 32 | (n))
@@ -282,9 +282,9 @@ is_full(void)
 	struct cache *c = percpu_record(world_zone->caches, sim_cpu());
 	uint64_t word = atomic_load_explicit(&c->word, memory_order_relaxed);
 
-	return c->spare != NULL && WORD_COUNT(word) == WORD_CAPACITY(word) &&
-	       atomic_load_explicit(&c->spare_count, memory_order_relaxed) ==
-		   c->spare->capacity;
+	return c->full != NULL && WORD_COUNT(word) == WORD_CAPACITY(word) &&
+	       atomic_load_explicit(&c->kept, memory_order_relaxed) ==
+		   c->full->capacity;
 }
 
 /* Bring the record of this CPU into the state. */

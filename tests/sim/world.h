@@ -10,7 +10,7 @@
  *	cold	 never owned
  *	empty	 owned, no item in them
  *	half	 one item in load, room for another
- *	full	 load and spare full, nothing in the depot
+ *	full	 load and one more bucket full, nothing in the depot
  *	depot	 no item in them, a full bucket in the depot
  *	fixed	 the zone is of fixed size and all its items are out
  *	loose	 the same, but for two items that are in their slab

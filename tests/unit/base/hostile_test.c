@@ -58,7 +58,7 @@ TEST(slabs_of_three_items)
 	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
 }
 
-/* Two buckets are a record's: load and spare. */
+/* A record has one bucket beside load, and more as it learns. */
 TEST(buckets_of_two_items)
 {
 	uma_zone_t zone = plain("buckets");

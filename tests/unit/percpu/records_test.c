@@ -165,7 +165,7 @@ TEST(a_record_of_a_slow_owner_is_read) UMA_UNCHECKED_LOCKS
 	struct percpu_reading now;
 
 	atomic_store_explicit(&c->allocs, 7, memory_order_relaxed);
-	atomic_store_explicit(&c->spare_count, 3, memory_order_relaxed);
+	atomic_store_explicit(&c->kept, 3, memory_order_relaxed);
 	CHECK(percpu_read(c, &now));
 	own_as_other(c);
 	CHECK(!percpu_read(c, &now));
