@@ -158,7 +158,7 @@ clean(struct cache *c)
 	atomic_store_explicit(&c->moved, 0, memory_order_relaxed);
 	atomic_store_explicit(&c->misses, 0, memory_order_relaxed);
 	atomic_store_explicit(&c->kept, 0, memory_order_relaxed);
-	atomic_store_explicit(&c->seen, 0, memory_order_relaxed);
+	atomic_store_explicit(&c->owns, 0, memory_order_relaxed);
 	percpu_release(c, 0, 0);
 }
 
@@ -208,7 +208,7 @@ percpu_next(uintptr_t caches, unsigned cpu)
 		const struct cache *c = percpu_record(caches, cpu);
 
 		/* seq_cst, pairs with percpu_saw(): see zone_close(). */
-		if (atomic_load_explicit(&c->seen, memory_order_seq_cst) != 0)
+		if (atomic_load_explicit(&c->owns, memory_order_seq_cst) != 0)
 			break;
 	}
 	return cpu;
@@ -226,10 +226,10 @@ percpu_saw(uintptr_t caches, struct cache *c)
 	uint64_t bit = UINT64_C(1) << (cpu % BITS_PER_WORD);
 
 	/* relaxed: once set it stays, and an owner of this record set it. */
-	if (atomic_load_explicit(&c->seen, memory_order_relaxed) != 0)
+	if (atomic_load_explicit(&c->owns, memory_order_relaxed) != 0)
 		return;
 	/* seq_cst, both: pairs with percpu_next(). */
 	atomic_fetch_or_explicit(
 	    &chunk->seen[cpu / BITS_PER_WORD], bit, memory_order_seq_cst);
-	atomic_exchange_explicit(&c->seen, 1, memory_order_seq_cst);
+	atomic_exchange_explicit(&c->owns, 1, memory_order_seq_cst);
 }

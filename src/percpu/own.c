@@ -113,9 +113,21 @@ own_rseq(uintptr_t caches, uint64_t *word)
 	return NULL;
 }
 
+/* What an owner does first: tell readers, and fold the word it found. */
 static void
-fold(struct cache *c, uint64_t word)
+begin(struct cache *c, uint64_t word)
 {
+	/* relaxed, both: the owner alone writes it. */
+	unsigned owns = atomic_load_explicit(&c->owns, memory_order_relaxed);
+
+	if (owns != 0)
+		atomic_store_explicit(&c->owns,
+		    (uint16_t)(owns % UINT16_MAX + 1), memory_order_relaxed);
+	/*
+	 * release, pairs with the fence in read_once(): who reads what follows
+	 * sees that there was an owner.
+	 */
+	atomic_thread_fence(memory_order_release);
 	percpu_add(&c->allocs, WORD_ALLOCS(word));
 }
 
@@ -128,10 +140,8 @@ percpu_own(uintptr_t caches, uint64_t *word)
 
 	if (c == NULL)
 		return NULL;
-	/* release, pairs with the fence in read_once(): owned comes first. */
-	atomic_thread_fence(memory_order_release);
 	percpu_saw(caches, c);
-	fold(c, *word);
+	begin(c, *word);
 	return c;
 }
 
@@ -231,12 +241,10 @@ percpu_seize(struct cache **records, uint64_t *words, size_t count)
 			}
 		}
 	} while (lost != 0);
-	/* release, as in percpu_own(). */
-	atomic_thread_fence(memory_order_release);
 	for (size_t i = 0; i < count; i++) {
 		if (words[i] == CLOSED)
 			words[i] = 0;
-		fold(records[i], words[i]);
+		begin(records[i], words[i]);
 	}
 	return true;
 }
@@ -253,7 +261,7 @@ percpu_seize_here(uintptr_t caches, const struct cache *c, uint64_t *word)
 
 	if (mine == NULL)
 		return false;
-	fold(mine, *word);
+	begin(mine, *word);
 	if (mine == c)
 		return true;
 	percpu_release(mine, WORD_COUNT(*word), WORD_CAPACITY(*word));
@@ -261,8 +269,8 @@ percpu_seize_here(uintptr_t caches, const struct cache *c, uint64_t *word)
 }
 
 /*
- * Read once.  The numbers belong together if the word held still: an owner in
- * between would have reset its allocs.  False when they may not.
+ * Read once.  The numbers belong together if the word held still, and nobody
+ * owned the record meanwhile.  False when they may not.
  */
 static bool
 read_once(struct cache *c, struct percpu_reading *out)
@@ -270,6 +278,7 @@ read_once(struct cache *c, struct percpu_reading *out)
 	/* acquire: what follows is not read before. */
 	uint64_t word = atomic_load_explicit(&c->word, memory_order_acquire);
 	uint64_t live = is_owned(word) ? 0 : word;
+	unsigned owns = atomic_load_explicit(&c->owns, memory_order_relaxed);
 	uint64_t kept = atomic_load_explicit(&c->kept, memory_order_relaxed);
 	int64_t moved = atomic_load_explicit(&c->moved, memory_order_relaxed);
 
@@ -282,7 +291,8 @@ read_once(struct cache *c, struct percpu_reading *out)
 	atomic_thread_fence(memory_order_acquire);
 	if (is_owned(word) && word != CLOSED)
 		return false;
-	return atomic_load_explicit(&c->word, memory_order_relaxed) == word;
+	return atomic_load_explicit(&c->owns, memory_order_relaxed) == owns &&
+	       atomic_load_explicit(&c->word, memory_order_relaxed) == word;
 }
 
 /* An owner that takes very long is read as it stands. */

@@ -59,11 +59,11 @@ struct cache {
 	_Atomic int64_t
 	    moved; /* items put in less items taken out, in buckets */
 	_Atomic uint64_t misses;
-	_Atomic uint32_t
-	    seen; /* 0: never owned; in counters at the same place */
-	_Atomic uint16_t kept;   /* items in the buckets of `full` */
-	uint16_t allowance : 15; /* see zone/cache.c */
-	uint16_t sent : 1;
+	_Atomic uint16_t
+	    owns; /* times, 0: never; in counters at the same place */
+	_Atomic uint16_t kept; /* items in the buckets of `full` */
+	uint16_t allowance;    /* of items: see zone/cache.c */
+	uint16_t sent;
 };
 _Static_assert(sizeof(struct cache) == CACHE_LINE, "one line");
 _Static_assert(offsetof(struct cache, slots) == 8, "arch.h reads it at +8");
@@ -237,10 +237,10 @@ struct counters {
 	_Atomic uint64_t events[2];
 	_Atomic uint64_t units[2];
 	_Atomic uint32_t folds[2];
-	_Atomic uint32_t seen;
+	_Atomic uint16_t owns;
 };
 _Static_assert(sizeof(struct counters) == sizeof(struct cache), "one record");
-_Static_assert(offsetof(struct counters, seen) == offsetof(struct cache, seen),
+_Static_assert(offsetof(struct counters, owns) == offsetof(struct cache, owns),
     "percpu_next() reads both");
 
 /* One event of so many units, as something to add to a word. */

@@ -157,12 +157,7 @@ put_away(uma_zone_t zone, struct bucket *b)
 	}
 	if (!cache_install(zone, b, &out))
 		zone_count(&zone->slow_allocs, 1);
-	if (out != NULL) {
-		out->next = NULL;
-		if (out->count == 0 || !zone_caching(zone) ||
-		    !depot_give(&zone->depot, out, zone->depot_max))
-			idle = zone_scatter(zone, out);
-	}
+	idle = zone_displace(zone, out);
 	gate_leave();
 	keg_dispose(&zone->keg, idle);
 }
@@ -184,7 +179,7 @@ refill(uma_zone_t zone, int wait)
 		b = depot_take(&zone->depot);
 		if (b == NULL) {
 			b = bucket_take(zone_bucket_items(zone));
-			zone_bucket_more(zone);
+			zone_bucket_more(zone, BUCKET_PART);
 		}
 	}
 	gate_leave();

@@ -7,8 +7,9 @@
  * A load without items trades places with a full bucket, one without room with
  * an empty one, so a CPU that frees what it took meets no other.  How much of
  * that a record keeps is found by trips that were for nothing: when a bucket
- * comes in after one was sent away, the allowance doubles.  A CPU that only
- * frees, or only takes, keeps one bucket beside load, as in the beginning.
+ * comes in after one was sent away, the allowance doubles, and grows by that
+ * bucket.  A CPU that only frees, or only takes, keeps one bucket beside load:
+ * it learns nothing, and forgets what it learned before.
  */
 #include "zone/inner.h"
 
@@ -19,18 +20,16 @@ zone_bucket_items(struct uma_zone *zone)
 }
 
 /*
- * Twice as many, but no more than this part of the zone's items: one that only
- * grows would have more in its caches than it uses of them.
+ * Twice as many, but no more than a part of the zone's items: one that only
+ * grows would have more in its caches than it uses of them.  relaxed: racing
+ * misses may count as one.
  */
-#define BUCKET_PART 4
-
-/* relaxed: racing misses may count as one. */
 void
-zone_bucket_more(struct uma_zone *zone)
+zone_bucket_more(struct uma_zone *zone, size_t part)
 {
 	unsigned items = zone_bucket_items(zone);
 	size_t most = min_size(
-	    zone->bucket_items_max, tally_get(&zone->keg.items) / BUCKET_PART);
+	    zone->bucket_items_max, tally_get(&zone->keg.items) / part);
 
 	if (items < most)
 		atomic_store_explicit(&zone->bucket_items,
@@ -58,15 +57,12 @@ set_kept(struct cache *c, unsigned items)
 	atomic_store_explicit(&c->kept, (uint16_t)items, memory_order_relaxed);
 }
 
-static bool
-may_keep(const struct cache *c, unsigned items)
-{
-	return c->full == NULL || kept(c) + items <= c->allowance;
-}
-
+/* To a list, from one: NULL is no bucket. */
 static void
 put(struct bucket **list, struct bucket *b)
 {
+	if (b == NULL)
+		return;
 	b->next = *list;
 	*list = b;
 }
@@ -76,8 +72,15 @@ get(struct bucket **list)
 {
 	struct bucket *b = *list;
 
-	*list = b->next;
+	if (b != NULL)
+		*list = b->next;
 	return b;
+}
+
+static bool
+may_keep(const struct cache *c, unsigned items)
+{
+	return c->full == NULL || kept(c) + items <= c->allowance;
 }
 
 static void
@@ -96,10 +99,31 @@ get_full(struct cache *c)
 	return b;
 }
 
+/* Out of the record, with its items. */
+static struct bucket *
+lose_full(struct cache *c)
+{
+	struct bucket *b = get_full(c);
+
+	add_moved(c, -(int64_t)b->count);
+	return b;
+}
+
 static struct bucket *
 load_of(const struct cache *c)
 {
 	return c->slots == NULL ? NULL : bucket_of(c->slots);
+}
+
+/* Load has no item, and another will be load. */
+static void
+put_empty(struct cache *c)
+{
+	struct bucket *load = load_of(c);
+
+	if (load != NULL)
+		load->count = 0;
+	put(&c->empty, load);
 }
 
 /* Returns its count. */
@@ -110,6 +134,80 @@ set_load(struct cache *c, struct bucket *b, unsigned *capacity)
 	*capacity = b->capacity;
 	return b->count;
 }
+
+/* ---- how much a record keeps ---- */
+
+/* All records of all zones may keep so much for each CPU. */
+#define ALLOWED_BYTES ((size_t)8 << 20)
+
+static tally allowed; /* bytes */
+
+/* More only if all together stay below their end. */
+static void
+allow(struct uma_zone *zone, struct cache *c, size_t items)
+{
+	size_t stride = zone->keg.layout.stride;
+	size_t bytes = items * stride - c->allowance * stride;
+
+	if (items > c->allowance &&
+	    tally_get(&allowed) + bytes > port_cpu_count() * ALLOWED_BYTES)
+		return;
+	if (bytes != 0)
+		tally_add(&allowed, bytes);
+	c->allowance = (uint16_t)items;
+}
+
+/* A bucket comes in; if one was sent away, both trips were for nothing. */
+static void
+learn(struct uma_zone *zone, struct cache *c, const struct bucket *b)
+{
+	size_t more = 2 * (size_t)c->allowance + b->capacity;
+
+	if (c->sent != 0)
+		allow(zone, c, min_size(more, zone->kept_max));
+	c->sent = 0;
+}
+
+/* A full bucket leaves. */
+static void
+send_away(struct cache *c, struct bucket **out)
+{
+	struct bucket *b = lose_full(c);
+
+	c->sent = (uint16_t)min_size(c->sent + b->count, UINT16_MAX);
+	put(out, b);
+}
+
+/*
+ * Make room for a full load among the full buckets.  Who sent twice what can be
+ * kept, and took nothing in, only frees, or frees so much that what it keeps is
+ * little of it.
+ */
+static void
+make_way(
+    struct uma_zone *zone, struct cache *c, unsigned items, struct bucket **out)
+{
+	if (may_keep(c, items))
+		return;
+	send_away(c, out);
+	if (c->sent <= 2 * zone->kept_max)
+		return;
+	allow(zone, c, 0);
+	while (c->full != NULL)
+		send_away(c, out);
+}
+
+/* Whether who trades its buckets often asks for larger ones than this. */
+static bool
+outgrew(struct uma_zone *zone, const struct cache *c, const struct bucket *b)
+{
+	if (c->allowance == 0)
+		return false;
+	zone_bucket_more(zone, BUCKET_PART_LEARNED);
+	return b->capacity < zone_bucket_items(zone);
+}
+
+/* ---- the moves ---- */
 
 /* In generic mode hits come here too. */
 static bool
@@ -140,16 +238,6 @@ own(struct uma_zone *zone, uint64_t *word)
 	return percpu_own(zone->caches, word);
 }
 
-/* Load has no item, and another will be load. */
-static void
-put_empty(struct cache *c)
-{
-	struct bucket *load = load_of(c);
-
-	load->count = 0;
-	put(&c->empty, load);
-}
-
 void *
 cache_pop(struct uma_zone *zone)
 {
@@ -178,31 +266,6 @@ cache_pop(struct uma_zone *zone)
 	return item;
 }
 
-/* So that the compiler knows that it fits. */
-#define ALLOWANCE_MASK 0x7fffu
-
-/* Put in a bucket for a load without items.  Returns what has to leave. */
-static struct bucket *
-replace_load(struct uma_zone *zone, struct cache *c, struct bucket *b)
-{
-	bool grows = c->sent && c->allowance < zone->kept_max;
-	struct bucket *load = load_of(c);
-	unsigned more = 2u * c->allowance + b->capacity;
-
-	c->sent = 0;
-	if (grows)
-		c->allowance =
-		    (unsigned)min_size(more, zone->kept_max) & ALLOWANCE_MASK;
-	if (load == NULL)
-		return NULL;
-	if (c->empty != NULL && !grows) {
-		load->count = 0;
-		return load;
-	}
-	put_empty(c);
-	return NULL;
-}
-
 bool
 cache_install(struct uma_zone *zone, struct bucket *b, struct bucket **out)
 {
@@ -211,6 +274,7 @@ cache_install(struct uma_zone *zone, struct bucket *b, struct bucket **out)
 	unsigned count = WORD_COUNT(word);
 	unsigned capacity = WORD_CAPACITY(word);
 
+	b->next = NULL;
 	*out = b;
 	if (c == NULL)
 		return false;
@@ -221,69 +285,68 @@ cache_install(struct uma_zone *zone, struct bucket *b, struct bucket **out)
 	/* The item that went to the user counts as put in and popped. */
 	percpu_add(&c->allocs, 1);
 	add_moved(c, 1);
-	if (count == 0) {
-		*out = replace_load(zone, c, b);
-		count = set_load(c, b, &capacity);
-		add_moved(c, (int64_t)b->count);
-	} else if (may_keep(c, b->count)) {
+	if (count == 0 || (b->count != 0 && may_keep(c, b->count))) {
 		*out = NULL;
-		put_full(c, b);
+		put(out, get(&c->empty));
 		add_moved(c, (int64_t)b->count);
+		if (count == 0) {
+			learn(zone, c, b);
+			put_empty(c);
+			count = set_load(c, b, &capacity);
+		} else
+			put_full(c, b);
 	}
 	percpu_release(c, count, capacity);
 	return true;
 }
 
-/* Keep a full load; what has to leave for it goes to `out`. */
-static void
-put_load(struct cache *c, unsigned count, struct bucket **out)
-{
-	struct bucket *load = load_of(c);
-
-	if (load == NULL)
-		return;
-	load->count = count;
-	if (!may_keep(c, count)) {
-		*out = get_full(c);
-		add_moved(c, -(int64_t)(*out)->count);
-		c->sent = 1;
-	}
-	put_full(c, load);
-}
-
 /*
- * Make the load one with room, by `empty` or what the record has.  Returns its
- * count; one without room if it cannot be done.
+ * Make the load one with room, by a bucket in `out` or what the record has; a
+ * much larger one gets the items, too.  Returns its count; one without room if
+ * it cannot be done.
  */
 static unsigned
-make_room(struct cache *c, unsigned count, unsigned *capacity,
-    struct bucket *empty, struct bucket **out)
+make_room(struct uma_zone *zone, struct cache *c, unsigned count,
+    unsigned *capacity, struct bucket **out)
 {
-	if (count < *capacity)
-		return count;
-	*out = NULL;
-	if (empty == NULL) {
-		if (c->empty == NULL)
-			return count;
-		empty = get(&c->empty);
+	struct bucket *load = load_of(c);
+	struct bucket *fresh = get(out);
+	struct bucket *b = get(&c->empty);
+
+	if (b != NULL && (fresh != NULL || outgrew(zone, c, b))) {
+		put(out, b);
+		b = NULL;
 	}
-	put_load(c, count, out);
-	return set_load(c, empty, capacity);
+	if (b == NULL)
+		b = fresh;
+	if (b == NULL)
+		return count;
+	if (load != NULL && load->capacity <= b->capacity / 2) {
+		__builtin_memcpy(b->slots, c->slots, count * sizeof(void *));
+		b->count = count;
+		load->count = 0;
+		put(out, load);
+	} else if (load != NULL) {
+		load->count = count;
+		make_way(zone, c, count, out);
+		put_full(c, load);
+	}
+	return set_load(c, b, capacity);
 }
 
 enum cache_pushed
-cache_push(struct uma_zone *zone, void *item, struct bucket *empty,
+cache_push(struct uma_zone *zone, void *item, struct bucket *fresh,
     struct bucket **out, const char *function)
 {
 	uint64_t word;
 	/* The first try always owns: it sees double frees. */
 	struct cache *c =
-	    empty == NULL ? percpu_own(zone->caches, &word) : own(zone, &word);
+	    fresh == NULL ? percpu_own(zone->caches, &word) : own(zone, &word);
 	unsigned count = WORD_COUNT(word);
 	unsigned capacity = WORD_CAPACITY(word);
 	enum cache_pushed result = CACHE_FULL;
 
-	*out = empty;
+	*out = fresh;
 	if (c == NULL)
 		return CACHE_OFF;
 	if (!zone_caching(zone)) {
@@ -294,7 +357,8 @@ cache_push(struct uma_zone *zone, void *item, struct bucket *empty,
 		uma_crime(function, "double free", item, zone->name);
 	if (is_miss(count < capacity))
 		percpu_add(&c->misses, 1);
-	count = make_room(c, count, &capacity, empty, out);
+	if (count == capacity)
+		count = make_room(zone, c, count, &capacity, out);
 	if (count < capacity) {
 		c->slots[count++] = item;
 		result = CACHE_PUSHED;
@@ -304,21 +368,21 @@ cache_push(struct uma_zone *zone, void *item, struct bucket *empty,
 }
 
 struct bucket *
-cache_strip(struct cache *c, uint64_t word)
+cache_strip(struct uma_zone *zone, struct cache *c, uint64_t word)
 {
+	struct bucket *load = load_of(c);
 	struct bucket *list = c->empty;
 
-	if (c->slots != NULL) {
-		load_of(c)->count = WORD_COUNT(word);
-		put(&list, load_of(c));
+	if (load != NULL) {
+		load->count = WORD_COUNT(word);
+		add_moved(c, -(int64_t)load->count);
 	}
+	put(&list, load);
 	while (c->full != NULL)
-		put(&list, get_full(c));
-	for (struct bucket *b = list; b != NULL; b = b->next)
-		add_moved(c, -(int64_t)b->count);
+		put(&list, lose_full(c));
 	c->slots = NULL;
 	c->empty = NULL;
-	c->allowance = 0;
 	c->sent = 0;
+	allow(zone, c, 0);
 	return list;
 }

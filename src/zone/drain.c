@@ -36,6 +36,23 @@ zone_scatter(struct uma_zone *zone, struct bucket *list)
 	return idle;
 }
 
+struct slab *
+zone_displace(struct uma_zone *zone, struct bucket *list)
+{
+	struct bucket *rest = NULL;
+	struct bucket *next;
+
+	for (struct bucket *b = list; b != NULL; b = next) {
+		next = b->next;
+		if (b->count != 0 &&
+		    depot_give(&zone->depot, b, zone->depot_max))
+			continue;
+		b->next = rest;
+		rest = b;
+	}
+	return zone_scatter(zone, rest);
+}
+
 /* Everything in the depot, as a list. */
 static struct bucket *
 empty_depot(struct uma_zone *zone)
@@ -80,7 +97,7 @@ strip_batch(struct batch *batch, struct slab **idle)
 	for (size_t i = 0; seized && i < batch->count; i++) {
 		struct cache *c = batch->records[i];
 
-		lists[i] = cache_strip(c, batch->words[i]);
+		lists[i] = cache_strip(batch->zones[i], c, batch->words[i]);
 		if (atomic_load_explicit(
 			&batch->zones[i]->closed, memory_order_seq_cst))
 			percpu_close(c);
@@ -142,17 +159,17 @@ strip_zone(struct uma_zone *zone)
 	return ZONE_CLOSED;
 }
 
-/* Close or open the depot; empty it when it closes.  False: try again. */
+/* Close the depot, and empty it.  False: try again. */
 static bool
-turn_depot(struct uma_zone *zone, bool closed)
+close_depot(struct uma_zone *zone)
 {
 	struct slab *idle = NULL;
 	bool done;
 
 	if (!gate_enter())
 		return false;
-	done = depot_close(&zone->depot, closed);
-	if (done && closed) {
+	done = depot_close(&zone->depot, true);
+	if (done) {
 		idle = zone_scatter(zone, empty_depot(zone));
 		/* relaxed: closed, it only gets emptier; a fork stops that. */
 		done = atomic_load_explicit(
@@ -189,7 +206,7 @@ zone_close(struct uma_zone *zone, struct closer *me)
 	if (!join_closers(zone, me))
 		return ZONE_BUSY;
 	closing = strip_zone(zone);
-	if (closing == ZONE_CLOSED && !turn_depot(zone, true))
+	if (closing == ZONE_CLOSED && !close_depot(zone))
 		closing = ZONE_BUSY;
 	if (closing != ZONE_CLOSED)
 		zone_open(zone, me);
@@ -203,6 +220,8 @@ leave_closers(struct uma_zone *zone, struct closer *me)
 	unsigned slots = percpu_slots();
 	struct closer **at = &zone->closers;
 
+	bool left = false;
+
 	if (!lock_take(&percpu_seize_lock))
 		return false;
 	if (!lock_take(&zone->lock)) {
@@ -211,7 +230,12 @@ leave_closers(struct uma_zone *zone, struct closer *me)
 	}
 	while (*at != me)
 		at = &(*at)->next;
-	*at = me->next;
+	/* Under the lock: the next closer closes the depot after this. */
+	if (zone->closers != me || me->next != NULL ||
+	    depot_close(&zone->depot, false)) {
+		*at = me->next;
+		left = true;
+	}
 	if (zone->closers == NULL) {
 		atomic_store_explicit(
 		    &zone->closed, false, memory_order_seq_cst);
@@ -223,7 +247,7 @@ leave_closers(struct uma_zone *zone, struct closer *me)
 	}
 	lock_drop(&zone->lock);
 	lock_drop(&percpu_seize_lock);
-	return true;
+	return left;
 }
 
 void
@@ -239,10 +263,6 @@ zone_open(struct uma_zone *zone, struct closer *me)
 		left = leave_closers(zone, me);
 		gate_leave();
 	}
-	/* A closer that came in between closes the depot again. */
-	while (!atomic_load_explicit(&zone->closed, memory_order_seq_cst) &&
-	       !turn_depot(zone, false))
-		port_yield();
 }
 
 static bool

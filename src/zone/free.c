@@ -58,18 +58,6 @@ give_one(uma_zone_t zone, void *item, const char *function)
 	}
 }
 
-/* What a push displaced: a full bucket to the depot, an empty one away. */
-static struct slab *
-displace(uma_zone_t zone, struct bucket *out)
-{
-	if (out == NULL)
-		return NULL;
-	out->next = NULL;
-	if (out->count != 0 && depot_give(&zone->depot, out, zone->depot_max))
-		return NULL;
-	return zone_scatter(zone, out);
-}
-
 void
 zone_hand_in(struct uma_zone *zone, void *item, const char *function)
 {
@@ -81,8 +69,9 @@ void
 zone_free_miss(struct uma_zone *zone, void *item, const char *function)
 {
 	enum cache_pushed pushed;
-	struct slab *idle = NULL;
+	struct bucket *fresh;
 	struct bucket *out;
+	struct slab *idle = NULL;
 
 	if (unlikely(watch_on))
 		zone_hand_in(zone, item, function);
@@ -92,12 +81,15 @@ zone_free_miss(struct uma_zone *zone, void *item, const char *function)
 	}
 	pushed = cache_push(zone, item, NULL, &out, function);
 	if (pushed == CACHE_FULL) {
-		out = bucket_take(zone_bucket_items(zone));
-		zone_bucket_more(zone);
-		if (out != NULL)
-			pushed = cache_push(zone, item, out, &out, function);
+		fresh = bucket_take(zone_bucket_items(zone));
+		zone_bucket_more(zone, BUCKET_PART);
+		if (fresh != NULL) {
+			fresh->next = out;
+			pushed = cache_push(zone, item, fresh, &out, function);
+		}
 	}
-	idle = displace(zone, out);
+	if (out != NULL)
+		idle = zone_displace(zone, out);
 	gate_leave();
 	keg_dispose(&zone->keg, idle);
 	if (pushed != CACHE_PUSHED)

@@ -42,28 +42,35 @@ void *cache_pop(struct uma_zone *zone);
 
 enum cache_pushed { CACHE_PUSHED, CACHE_FULL, CACHE_OFF };
 /*
- * Push an item; with `empty`, an empty bucket, make room by it.  What has to
- * leave, of any count, is passed back through `out`, or NULL.
+ * Push an item; with `fresh`, an empty bucket, make room by it.  `out` gets a
+ * list of what has to leave, of any count, with what followed `fresh`.
  */
 enum cache_pushed cache_push(struct uma_zone *zone, void *item,
-    struct bucket *empty, struct bucket **out, const char *function);
+    struct bucket *fresh, struct bucket **out, const char *function);
 /*
- * Put a bucket of items in; one more item of it went to a user.  `out` gets
- * what has to leave.  False: the caches cannot be used, `out` is the bucket.
+ * Put a bucket of items in; one more item of it went to a user.  `out` gets a
+ * list of what has to leave.  False: the caches cannot be used, that is `b`.
  */
 bool cache_install(
     struct uma_zone *zone, struct bucket *b, struct bucket **out);
 /* Take all buckets out of an owned record. */
-struct bucket *cache_strip(struct cache *c, uint64_t word);
+struct bucket *cache_strip(
+    struct uma_zone *zone, struct cache *c, uint64_t word);
 
 /* How many items a new bucket should hold; and that misses ask for more. */
 unsigned zone_bucket_items(struct uma_zone *zone);
-void zone_bucket_more(struct uma_zone *zone);
+void zone_bucket_more(struct uma_zone *zone, size_t part);
+#define BUCKET_PART         8
+#define BUCKET_PART_LEARNED 2
 
 /* create.c: items where they are without a tool, as others map them too. */
 void zone_drop_gap(struct uma_zone *zone);
 
 /* drain.c */
+
+/* Buckets that left a record, to the depot or zone_scatter().  As that. */
+UMA_NODISCARD struct slab *zone_displace(
+    struct uma_zone *zone, struct bucket *list);
 
 /* Items of buckets to the keg, buckets to meta.  Inside the gate. */
 UMA_NODISCARD struct slab *zone_scatter(

@@ -74,7 +74,7 @@ struct uma_zone {
 	alignas(CACHE_LINE) struct depot depot;
 	_Atomic unsigned bucket_items; /* what a new bucket should hold */
 	unsigned bucket_items_max;
-	unsigned kept_max; /* items that a record keeps, beyond two buckets */
+	unsigned kept_max; /* items: the largest allowance of a record */
 	size_t depot_max;  /* items */
 	_Atomic uint64_t slow_allocs;
 	_Atomic uint64_t slow_frees;

@@ -284,7 +284,7 @@ take_and_give(int count)
 		uma_zfree(zone, items[i]);
 }
 
-/* With items in both buckets and in the depot. */
+/* With items in load, in another bucket of the record and in the depot. */
 static void
 make_zone(void)
 {

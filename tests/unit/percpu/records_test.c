@@ -6,9 +6,11 @@
 
 #include <uma/uma.h>
 
+#include "cpus.h"
 #include "lock/lock.h"
 #include "percpu/percpu.h"
 #include "port/port.h"
+#include "trapped.h"
 
 bool __real_port_rseq_barrier(void);
 bool __wrap_port_rseq_barrier(void);
@@ -172,6 +174,83 @@ TEST(a_record_of_a_slow_owner_is_read) UMA_UNCHECKED_LOCKS
 	CHECK_EQ(now.allocs, 7);
 	CHECK_EQ(now.cached, 3);
 }
+
+TEST(each_owner_is_noted) UMA_UNCHECKED_LOCKS
+{
+	uintptr_t caches = enter();
+	struct cache *c;
+	uint64_t word;
+	unsigned owns;
+
+	c = percpu_own(caches, &word);
+	REQUIRE(c != NULL);
+	owns = atomic_load(&c->owns);
+	CHECK(owns != 0);
+	percpu_release(c, 0, 0);
+	REQUIRE(percpu_seize(&c, &word, 1));
+	CHECK_EQ(atomic_load(&c->owns), owns + 1);
+	/* A record that was owned never looks as if it was not. */
+	atomic_store(&c->owns, UINT16_MAX);
+	percpu_release(c, 0, 0);
+	REQUIRE(percpu_seize(&c, &word, 1));
+	CHECK_EQ(atomic_load(&c->owns), 1);
+	percpu_release(c, 0, 0);
+}
+
+#if TRAPPED
+
+/*
+ * Who owns the record for a moment sends three items away, and leaves the word
+ * as it was: no reading has the items of before with the number of after.
+ */
+static uintptr_t trapped_caches;
+static volatile sig_atomic_t wanted;
+
+static void
+own_at_a_step(int signo, siginfo_t *info, void *context)
+{
+	struct cache *c;
+	uint64_t word;
+
+	(void)signo;
+	(void)info;
+	if (!trap_ends_at(wanted, context))
+		return;
+	c = percpu_own(trapped_caches, &word);
+	REQUIRE(c != NULL);
+	atomic_store(&c->kept, 0);
+	atomic_store(&c->moved, 0);
+	percpu_release(c, 0, 0);
+}
+
+TEST(no_reading_is_half_before_an_owner_and_half_after)
+{
+	struct sigaction act = { .sa_sigaction = own_at_a_step,
+		.sa_flags = SA_SIGINFO };
+	struct percpu_reading now;
+	struct cache *c;
+	uint64_t word;
+	long steps = 0;
+
+	(void)cpu_pin(0);
+	trapped_caches = enter();
+	REQUIRE(sigaction(SIGTRAP, &act, NULL) == 0);
+	for (wanted = 1; steps + 1 >= wanted; wanted++) {
+		c = percpu_own(trapped_caches, &word);
+		REQUIRE(c != NULL);
+		atomic_store(&c->kept, 3);
+		atomic_store(&c->moved, 3);
+		percpu_release(c, 0, 0);
+		trap_each(true);
+		CHECK(percpu_read(c, &now));
+		trap_each(false);
+		steps = trap_steps;
+		CHECK_EQ(now.frees, 0);
+	}
+	CHECK(steps > 10);
+}
+
+#endif
 
 /* ---- counters ---- */
 
