@@ -181,7 +181,7 @@ send_away(struct cache *c, struct bucket **out)
 /*
  * Make room for a full load among the full buckets.  Who sent twice what can be
  * kept, and took nothing in, only frees, or frees so much that what it keeps is
- * little of it.
+ * little of it: from then on two leave for one that comes, until one is left.
  */
 static void
 make_way(
@@ -193,7 +193,7 @@ make_way(
 	if (c->sent <= 2 * zone->kept_max)
 		return;
 	allow(zone, c, 0);
-	while (c->full != NULL)
+	if (c->full != NULL)
 		send_away(c, out);
 }
 
