@@ -51,7 +51,7 @@ struct keg {
 	tally items;      /* of adopted slabs */
 	tally making;     /* of slabs on their way in */
 	tally leaving;    /* of slabs on their way out */
-	tally filling;    /* threads in uma_prealloc(): idle slabs stay */
+	tally filling;    /* threads for whom idle slabs stay */
 	size_t items_max; /* 0: no limit */
 	tally free_items;
 	tally slabs;

@@ -31,8 +31,12 @@ static struct {
 	size_t arena_bytes GUARDED;
 	bool closed; /* boot: the system may not be asked yet */
 	_Atomic size_t bytes;
-	/* Given back without the lock; pushed one by one, taken all at once. */
+	/*
+	 * Given back without the lock, or kept for those who cannot take it;
+	 * taken all at once.
+	 */
 	_Atomic(struct free_object *) late[CLASSES];
+	_Atomic size_t owed[CLASSES]; /* to late: taken without the lock */
 } meta;
 
 static unsigned
@@ -133,12 +137,90 @@ take_listed(unsigned index) UMA_REQUIRES(&meta_lock)
 	struct free_object *object = meta.free[index];
 
 	if (object == NULL)
-		/* acquire, pairs with the push in give_late(). */
+		/* acquire, pairs with give_late(). */
 		object = atomic_exchange_explicit(
 		    &meta.late[index], NULL, memory_order_acquire);
 	if (object != NULL)
 		meta.free[index] = object->next;
 	return object;
+}
+
+static void
+give_late(struct free_object *first, struct free_object *last, unsigned index)
+{
+	/* relaxed: the exchange below publishes. */
+	last->next =
+	    atomic_load_explicit(&meta.late[index], memory_order_relaxed);
+	/* release, pairs with take_listed() and take_late(). */
+	while (!atomic_compare_exchange_weak_explicit(&meta.late[index],
+	    &last->next, first, memory_order_release, memory_order_relaxed))
+		;
+}
+
+/* One of those that were given late: all, and all but one go back. */
+static struct free_object *
+take_late(unsigned index)
+{
+	/* acquire, pairs with give_late(). */
+	struct free_object *object = atomic_exchange_explicit(
+	    &meta.late[index], NULL, memory_order_acquire);
+	struct free_object *last;
+
+	if (object == NULL || object->next == NULL)
+		return object;
+	for (last = object->next; last->next != NULL; last = last->next)
+		;
+	give_late(object->next, last, index);
+	return object;
+}
+
+/* A page, cut into objects; the others are for the next who comes like this. */
+static void *
+map_late(unsigned index, size_t room)
+{
+	size_t page = port_page_bytes();
+	char *memory = map(round_up(room, page), page);
+
+	for (size_t at = room; memory != NULL && at + room <= page;
+	     at += room) {
+		struct free_object *more = (void *)(memory + at);
+
+		give_late(more, more, index);
+	}
+	return memory;
+}
+
+/* Without the lock. */
+static void *
+take_emergency(unsigned index, size_t room)
+{
+	void *object = take_late(index);
+
+	if (object != NULL)
+		clear(object, room);
+	else
+		object = map_late(index, room);
+	/* relaxed: a count. */
+	if (object != NULL)
+		atomic_fetch_add_explicit(
+		    &meta.owed[index], 1, memory_order_relaxed);
+	return object;
+}
+
+/* Whether one that comes back is for who cannot take the lock. */
+static bool
+is_owed(unsigned index)
+{
+	/* relaxed: a count. */
+	size_t owed =
+	    atomic_load_explicit(&meta.owed[index], memory_order_relaxed);
+
+	while (owed != 0)
+		if (atomic_compare_exchange_weak_explicit(&meta.owed[index],
+			&owed, owed - 1, memory_order_relaxed,
+			memory_order_relaxed))
+			return true;
+	return false;
 }
 
 void *
@@ -149,8 +231,8 @@ meta_take(size_t bytes, enum meta_how how)
 	void *object;
 
 	if (how == META_EMERGENCY)
-		return map(
-		    round_up(room, port_page_bytes()), port_page_bytes());
+		return bytes > CLASS_MAX ? map(room, port_page_bytes())
+					 : take_emergency(index, room);
 	if (bytes > CLASS_MAX && !meta.closed)
 		return map(room, port_page_bytes());
 	if (!lock_take(&meta_lock))
@@ -162,18 +244,6 @@ meta_take(size_t bytes, enum meta_how how)
 	if (object != NULL)
 		clear(object, room);
 	return object;
-}
-
-static void
-give_late(struct free_object *object, unsigned index)
-{
-	/* relaxed: the exchange below publishes. */
-	object->next =
-	    atomic_load_explicit(&meta.late[index], memory_order_relaxed);
-	/* release, pairs with take_listed(). */
-	while (!atomic_compare_exchange_weak_explicit(&meta.late[index],
-	    &object->next, object, memory_order_release, memory_order_relaxed))
-		;
 }
 
 /* To a tool, what is left of a bucket must not look like a use of its items. */
@@ -196,8 +266,8 @@ meta_give(void *memory, size_t bytes, enum meta_how how)
 		return;
 	}
 	rest(object, meta_room(bytes));
-	if (how == META_EMERGENCY || !lock_take(&meta_lock)) {
-		give_late(object, index);
+	if (is_owed(index) || how == META_EMERGENCY || !lock_take(&meta_lock)) {
+		give_late(object, object, index);
 		return;
 	}
 	object->next = meta.free[index];

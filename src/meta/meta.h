@@ -14,7 +14,8 @@
  *      handed out.
  *   2. Memory once used for an object of up to a page stays mapped for ever and
  *      is used for objects of that class only: a stale pointer reads an object.
- *   3. META_EMERGENCY takes no lock: for those whom the gate refuses.
+ *   3. META_EMERGENCY takes no lock: for those whom the gate refuses.  As many
+ *      objects as they ever had at once are kept for them.
  *
  * Locks.  One, above percpu's in the order of lock.h.
  * What it may touch.  base port watch lock.

@@ -49,7 +49,7 @@ retire(uma_zone_t zone)
 	if (!gate_enter())
 		return false;
 	if (zone->caches == 0 || percpu_give(zone->caches)) {
-		zone->caches = 0;
+		__atomic_store_n(&zone->caches, 0, __ATOMIC_RELAXED);
 		if (zone_pool(zone) != NULL)
 			watch_pool_end(zone);
 		done = registry_give(zone);

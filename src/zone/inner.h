@@ -110,7 +110,7 @@ bool zone_hand_over(struct uma_zone *zone, void *item);
 void zone_pause(struct uma_zone *zone, unsigned round, const char *function);
 /* Wait for an item or for memory.  NULL: try again. */
 void *zone_wait(struct uma_zone *zone, unsigned round, const char *function);
-/* An exhausted zone that cannot grow: look into all caches. */
+/* The last resort: look into all caches.  NULL: none has any. */
 void *zone_take_cached(struct uma_zone *zone);
 
 #endif /* ZONE_INNER_H */

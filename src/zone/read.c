@@ -3,15 +3,15 @@
 #include "zone/inner.h"
 
 static bool
-read_caches(const struct uma_zone *zone, struct zone_reading *out)
+read_caches(uintptr_t caches, struct zone_reading *out)
 {
 	bool exact = true;
 
-	for (unsigned cpu = percpu_next(zone->caches, 0); cpu < percpu_slots();
-	     cpu = percpu_next(zone->caches, cpu + 1)) {
+	for (unsigned cpu = percpu_next(caches, 0); cpu < percpu_slots();
+	     cpu = percpu_next(caches, cpu + 1)) {
 		struct percpu_reading one;
 
-		exact &= percpu_read(percpu_record(zone->caches, cpu), &one);
+		exact &= percpu_read(percpu_record(caches, cpu), &one);
 		out->allocs += one.allocs;
 		out->frees += one.frees;
 		out->cached += one.cached;
@@ -23,12 +23,14 @@ read_caches(const struct uma_zone *zone, struct zone_reading *out)
 bool
 zone_read(struct uma_zone *zone, struct zone_reading *out)
 {
+	/* Once: who only looks does not hold the zone, which may end. */
+	uintptr_t caches = __atomic_load_n(&zone->caches, __ATOMIC_RELAXED);
 	uint64_t slow_allocs;
 	uint64_t slow_frees;
 	bool exact;
 
 	*out = (struct zone_reading){ 0 };
-	exact = zone->caches == 0 || read_caches(zone, out);
+	exact = caches == 0 || read_caches(caches, out);
 	/*
 	 * acquire fence, pairs with vm_zone's find_one(): the slow counters do
 	 * not lack what it takes off for a pop that was read above.

@@ -172,15 +172,20 @@ zone_take_cached(struct uma_zone *zone)
 	struct closer me;
 	void *item = NULL;
 
-	if (!is_bounded(zone) || !gate_enter())
+	if (!gate_enter())
 		return NULL;
 	gate_leave();
 	zone_read(zone, &now);
-	if (now.cached == 0 || zone_close(zone, &me) != ZONE_CLOSED)
+	if (now.cached == 0)
 		return NULL;
-	if (keg_take(&zone->keg, &item, 1, M_NOWAIT) == 0)
-		item = NULL;
-	zone_open(zone, &me);
+	/* What is found stays in its slab, and no fini runs. */
+	tally_add(&zone->keg.filling, 1);
+	if (zone_close(zone, &me) == ZONE_CLOSED) {
+		if (keg_take(&zone->keg, &item, 1, M_NOWAIT) == 0)
+			item = NULL;
+		zone_open(zone, &me);
+	}
+	tally_add(&zone->keg.filling, (size_t)-1);
 	if (item != NULL)
 		zone_count(&zone->slow_allocs, 1);
 	return item;

@@ -382,4 +382,32 @@ TEST(table)
 		zone_end(zone[i]);
 }
 
+/* Whoever looks at zones does not hold them: one may end under its eyes. */
+static void *
+make_and_end(void *over)
+{
+	for (int i = 0; i < 20000; i++) {
+		uma_zone_t zone = zone_make("short", 64, 7);
+
+		uma_zfree(zone, uma_zalloc(zone, M_WAITOK));
+		zone_end(zone);
+	}
+	atomic_store((atomic_bool *)over, true);
+	return NULL;
+}
+
+TEST(zones_end_beside_a_reader)
+{
+	atomic_bool over = false;
+	struct uma_stats now;
+	pthread_t t;
+
+	REQUIRE(pthread_create(&t, NULL, make_and_end, &over) == 0);
+	while (!atomic_load(&over))
+		uma_stats(&now);
+	REQUIRE(pthread_join(t, NULL) == 0);
+	uma_stats(&now);
+	CHECK_EQ(now.slab_bytes, 0);
+}
+
 TEST_MAIN

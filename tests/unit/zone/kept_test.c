@@ -4,11 +4,13 @@
  */
 #include "harness.h"
 
+#include <pthread.h>
 #include <uma/stats.h>
 #include <uma/uma.h>
 
 #include "cpus.h"
 #include "hostile.h"
+#include "supply/supply.h"
 #include "zone/zone.h"
 
 enum {
@@ -84,6 +86,33 @@ __wrap_keg_take(struct keg *keg, void **out, size_t want, int wait)
 		uma_zfree(watched, item);
 	}
 	return count;
+}
+
+/* ---- when there is no memory ---- */
+
+static bool no_memory;
+
+bool __real_supply_take(struct supply_run *run, size_t count, size_t align,
+    size_t filled, enum supply_kind kind, enum meta_how how);
+bool __wrap_supply_take(struct supply_run *run, size_t count, size_t align,
+    size_t filled, enum supply_kind kind, enum meta_how how);
+
+bool
+__wrap_supply_take(struct supply_run *run, size_t count, size_t align,
+    size_t filled, enum supply_kind kind, enum meta_how how)
+{
+	return !no_memory &&
+	       __real_supply_take(run, count, align, filled, kind, how);
+}
+
+static unsigned finis;
+
+static void
+fini(void *item, int bytes)
+{
+	(void)item;
+	(void)bytes;
+	finis++;
 }
 
 static uma_zone_t
@@ -300,6 +329,39 @@ TEST(a_race_leaves_no_bucket_behind)
 		held = NULL;
 		gives_one = false;
 	}
+}
+
+/* On another CPU, if there is one; in the generic mode the thread decides. */
+static void *
+swing_elsewhere(void *zone)
+{
+	(void)cpu_pin(1);
+	swing(zone, BURST / 2, ROUNDS);
+	return NULL;
+}
+
+/* Nobody is told that there is no memory while any CPU keeps an item. */
+TEST(what_others_keep_is_found_when_there_is_no_memory)
+{
+	uma_zone_t zone = uma_zcreate(
+	    "kept", LARGE, NULL, NULL, NULL, fini, UMA_ALIGN_PTR, 0);
+	pthread_t other[8]; /* not all have this thread's record */
+	size_t count = 0;
+
+	SKIP_HOSTILE();
+	REQUIRE(zone != NULL && cpu_pin(0));
+	for (int i = 0; i < 8; i++) {
+		REQUIRE(pthread_create(
+			    &other[i], NULL, swing_elsewhere, zone) == 0);
+		REQUIRE(pthread_join(other[i], NULL) == 0);
+	}
+	no_memory = true;
+	finis = 0;
+	while (uma_zalloc(zone, M_NOWAIT) != NULL)
+		count++;
+	no_memory = false;
+	CHECK_EQ(count, tally_get(&zone->keg.items));
+	CHECK_EQ(finis, 0);
 }
 
 TEST(a_drained_record_keeps_nothing)
