@@ -54,6 +54,10 @@ CAUSES = (
     ("kernel/s[ht]or[tm]", "peak-mib", "*",
      "0.4 MiB of a process that has 1.5: the libraries' own files, first pages "
      "and tables"),
+    ("threads/*", "ns", "*",
+     "by a hundredth or two, not the same rows in each run"),
+    ("program/*", "cpu-ms", "*",
+     "within the spread of the runs: docs/design/speed.md, Real programs"),
     ("fresh/*", "ns", "*",
      "the kernel's page faults and zeroing; huge pages from 64 MiB on only"),
 )

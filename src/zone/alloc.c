@@ -179,7 +179,7 @@ refill(uma_zone_t zone, int wait)
 		b = depot_take(&zone->depot);
 		if (b == NULL) {
 			b = bucket_take(zone_bucket_items(zone));
-			zone_bucket_more(zone, BUCKET_PART);
+			zone_bucket_more(zone);
 		}
 	}
 	gate_leave();

@@ -20,16 +20,18 @@ zone_bucket_items(struct uma_zone *zone)
 }
 
 /*
- * Twice as many, but no more than a part of the zone's items: one that only
- * grows would have more in its caches than it uses of them.  relaxed: racing
- * misses may count as one.
+ * Twice as many, but no more than this part of the zone's items: one that only
+ * grows would have more in its caches than it uses of them.
  */
+#define BUCKET_PART 8
+
+/* relaxed: racing misses may count as one. */
 void
-zone_bucket_more(struct uma_zone *zone, size_t part)
+zone_bucket_more(struct uma_zone *zone)
 {
 	unsigned items = zone_bucket_items(zone);
 	size_t most = min_size(
-	    zone->bucket_items_max, tally_get(&zone->keg.items) / part);
+	    zone->bucket_items_max, tally_get(&zone->keg.items) / BUCKET_PART);
 
 	if (items < most)
 		atomic_store_explicit(&zone->bucket_items,
@@ -203,7 +205,7 @@ outgrew(struct uma_zone *zone, const struct cache *c, const struct bucket *b)
 {
 	if (c->allowance == 0)
 		return false;
-	zone_bucket_more(zone, BUCKET_PART_LEARNED);
+	zone_bucket_more(zone);
 	return b->capacity < zone_bucket_items(zone);
 }
 

@@ -82,7 +82,7 @@ zone_free_miss(struct uma_zone *zone, void *item, const char *function)
 	pushed = cache_push(zone, item, NULL, &out, function);
 	if (pushed == CACHE_FULL) {
 		fresh = bucket_take(zone_bucket_items(zone));
-		zone_bucket_more(zone, BUCKET_PART);
+		zone_bucket_more(zone);
 		if (fresh != NULL) {
 			fresh->next = out;
 			pushed = cache_push(zone, item, fresh, &out, function);

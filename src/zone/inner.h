@@ -59,9 +59,7 @@ struct bucket *cache_strip(
 
 /* How many items a new bucket should hold; and that misses ask for more. */
 unsigned zone_bucket_items(struct uma_zone *zone);
-void zone_bucket_more(struct uma_zone *zone, size_t part);
-#define BUCKET_PART         8
-#define BUCKET_PART_LEARNED 2
+void zone_bucket_more(struct uma_zone *zone);
 
 /* create.c: items where they are without a tool, as others map them too. */
 void zone_drop_gap(struct uma_zone *zone);
