@@ -18,13 +18,16 @@ read_zone(struct uma_zone *zone, struct uma_zone_stats *out)
 	size_t bytes;
 
 	zone_read(zone, &r);
+	/* Beside others a free may have been seen and its allocation not. */
+	if (r.frees > r.allocs)
+		r.frees = r.allocs;
 	keg_read(&zone->keg, &free_items, &bytes);
 	__builtin_memset(out, 0, sizeof(*out));
 	__builtin_memcpy(out->name, zone->name, sizeof(out->name));
 	out->struct_bytes = sizeof(*out);
 	out->item_bytes = zone->keg.layout.item_bytes;
 	out->limit_items = zone->keg.items_max;
-	out->used_items = r.allocs > r.frees ? r.allocs - r.frees : 0;
+	out->used_items = r.allocs - r.frees;
 	out->cached_items = r.cached;
 	out->free_items = r.cached + free_items;
 	out->allocs = r.allocs;

@@ -158,7 +158,7 @@ numbers_check(int zone)
 	EXPECT(zone, s.struct_bytes, sizeof s);
 	EXPECT(zone, s.item_bytes, z->made.size);
 	EXPECT(zone, s.flags, z->made.flags);
-	EXPECT(zone, s.limit_items, z->object ? z->capacity : 0);
+	EXPECT(zone, s.limit_items, z->limit);
 	EXPECT(zone, s.used_items, z->live);
 	EXPECT(zone, s.allocs, z->allocs);
 	EXPECT(zone, s.frees, z->frees);

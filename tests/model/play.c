@@ -76,6 +76,7 @@ create(const struct step *s)
 	memset(z, 0, sizeof *z);
 	z->made = *s;
 	z->boot = by_hand;
+	z->limit = 0;
 	z->capacity = -1;
 	z->handle = callbacks_create(s, name);
 	if (z->handle == NULL && !play_booting)
@@ -121,6 +122,7 @@ set_obj(const struct step *s)
 	if (uma_zone_set_obj(z->handle, object, s->count) != 1)
 		play_fail("zone %u: set_obj failed", s->zone);
 	z->object = true;
+	z->limit = s->count;
 	z->capacity = s->count;
 }
 
@@ -327,7 +329,8 @@ prealloc(const struct step *s)
 		    s->zone, s->count, (unsigned long long)more);
 	if (!waits && after.cached_items != before.cached_items)
 		play_fail("zone %u: preallocated into a cache", s->zone);
-	if ((z->made.flags & UMA_ZONE_STATIC) != 0 && !z->object && !complete)
+	/* It never grows again, whatever room its object has. */
+	if ((z->made.flags & UMA_ZONE_STATIC) != 0)
 		z->capacity = (long)(after.used_items + after.free_items);
 }
 

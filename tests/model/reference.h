@@ -35,6 +35,7 @@ struct play_zone {
 	bool boot;     /* may have boot memory, which stays */
 	bool refused;  /* its supplier said no at least once */
 	long capacity; /* items it can hold; -1: no bound known */
+	long limit;    /* items that its object was set for, or 0 */
 	long live;
 	long allocs;
 	long frees;
