@@ -146,8 +146,8 @@ take_one(uma_zone_t zone, int wait)
 static void
 put_away(uma_zone_t zone, struct bucket *b)
 {
-	struct slab *idle = NULL;
-	struct bucket *out = b;
+	struct bucket *out;
+	struct slab *idle;
 
 	if (!gate_enter()) {
 		keg_return(&zone->keg, b->slots, b->count, "uma_zalloc");

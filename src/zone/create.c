@@ -8,8 +8,8 @@
 	    UMA_ZONE_OFFPAGE | UMA_ZONE_MALLOC | UMA_ZONE_NOFREE)
 
 /*
- * A bucket starts with this many bytes of items and grows to that many; a
- * depot holds at most so many bytes, and items.
+ * A bucket starts with this many bytes of items and grows to that many; the
+ * allowance of a record and a depot are at most so many bytes, and items.
  */
 #define BUCKET_BYTES_FIRST ((size_t)2048)
 #define BUCKET_BYTES_MAX   ((size_t)256 << 10)

@@ -219,7 +219,6 @@ leave_closers(struct uma_zone *zone, struct closer *me)
 {
 	unsigned slots = percpu_slots();
 	struct closer **at = &zone->closers;
-
 	bool left = false;
 
 	if (!lock_take(&percpu_seize_lock))
