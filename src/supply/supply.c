@@ -11,7 +11,7 @@
 #define STEP_MAX   ((size_t)1 << 30)
 
 /* Free dirty memory beyond this, or this part of what is used, is forgotten. */
-#define DIRTY_FLOOR ((size_t)32 << 20)
+#define DIRTY_FLOOR ((size_t)8 << 20)
 #define DIRTY_PART  4
 
 /* This part of what was regretted stays when the process grows beside it. */

@@ -14,10 +14,10 @@
 #include "supply/supply.h"
 #include "unit/supply/calls.h"
 
-#define FLOOR  ((size_t)32 << 20)
-#define COUNT  2048u /* granules of a swing, four times the floor */
+#define FLOOR  ((size_t)8 << 20)
+#define COUNT  512u /* granules of a swing, four times the floor */
 #define SWING  ((size_t)COUNT * GRANULE)
-#define HOLES  256u
+#define HOLES  64u
 #define PERIOD UINT64_C(600000000) /* a little more than one */
 
 bool __real_port_forget(void *addr, size_t bytes);
@@ -226,14 +226,14 @@ TEST(what_does_not_fit_goes_before_the_process_grows)
 	struct supply_run run;
 
 	make_holes();
-	take(&run, 64);
-	CHECK_EQ(forgotten, 64 * GRANULE);
-	CHECK_EQ(supply_dirty_bytes(), (HOLES - 64) * GRANULE);
+	take(&run, 16);
+	CHECK_EQ(forgotten, 16 * GRANULE);
+	CHECK_EQ(supply_dirty_bytes(), (HOLES - 16) * GRANULE);
 	/* A block that grows in place counts the same. */
 	REQUIRE(gate_enter());
-	CHECK(supply_extend(run.base, 64, 64));
+	CHECK(supply_extend(run.base, 16, 16));
 	gate_leave();
-	CHECK_EQ(forgotten, 128 * GRANULE);
+	CHECK_EQ(forgotten, 32 * GRANULE);
 }
 
 /* As much as it grows by, though one call could forget more. */
@@ -261,8 +261,8 @@ TEST(what_is_wanted_again_is_kept_beside_what_does_not_fit)
 	make_holes();
 	for (int i = 0; i < 10; i++) {
 		was = forgotten;
-		take(&run, 64);
-		calls_give(run.base, 64, 64 * GRANULE);
+		take(&run, 16);
+		calls_give(run.base, 16, 16 * GRANULE);
 		for (size_t k = 0; k < HOLES; k++)
 			take(&holes[k], 1);
 		for (size_t k = 0; k < HOLES; k++)
@@ -280,9 +280,9 @@ TEST(what_is_wanted_again_is_kept_while_something_grows)
 
 	make_holes();
 	for (size_t i = 0; i < 1000; i++) {
-		take(&run, 63);
-		take(&grows, 64);
-		calls_give(run.base, 63, 63 * GRANULE);
+		take(&run, 15);
+		take(&grows, 16);
+		calls_give(run.base, 15, 15 * GRANULE);
 	}
 	CHECK(forgotten <= 4 * HOLES * GRANULE);
 	/* And what was once regretted does not keep all that is freed later. */
