@@ -8,7 +8,7 @@ OPTIONS :=
 .DEFAULT_GOAL := build
 .PHONY: build try check check-hostile check-sanitizers check-programs \
 	check-arm64 check-guest bench bench-scale long soak coverage install \
-	format tidy clean help meson-here
+	format tidy fuzz mutants clean help meson-here
 .NOTPARALLEL:
 
 # Set up or change the options of $(BUILD).

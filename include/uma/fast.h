@@ -13,7 +13,8 @@
  * line.  On other machines than x86-64 and aarch64 these are the plain calls.
  *
  * Context:  as the plain calls; safe in code that is dlclosed.
- * Cost:     some twenty instructions each, one written line, none locked.
+ * Cost:     some twenty instructions each, none locked; two written lines,
+ *           three on a free.
  *
  * The zone must not be NULL.
  */

@@ -34,7 +34,7 @@ struct uma_zone_stats {
 	uint64_t fails;
 	uint64_t sleeps;
 	uint64_t xdomain;
-	uint64_t misses; /* allocations and frees that left the CPU's cache */
+	uint64_t misses;     /* that the CPU's bucket at hand could not serve */
 	uint64_t slab_bytes; /* address space held in slabs */
 	uint64_t flags;      /* UMA_ZONE_* */
 };

@@ -124,7 +124,8 @@ UMA_EXPORT uma_zone_t uma_zcreate(const char *name, int size, uma_ctor ctor,
  *           M_WAITOK  wait until the last one is freed
  * Returns:  0 when the zone is gone: every item in it saw fini once and its
  *           memory is back with the library.  EWOULDBLOCK, with M_NOWAIT only,
- *           when items are out: the zone is as it was and can be used on.
+ *           when items are out, or the system refuses membarrier(2): the zone
+ *           is as it was and can be used on.
  * Owns:     after 0 the handle is dead; using it is a crime.
  * Context:  no other thread may be inside a call on the zone that could
  *           allocate.  Frees may race with the waiting form.  Not from a
@@ -150,8 +151,8 @@ UMA_EXPORT int uma_zdestroy(uma_zone_t zone, int wait);
  *           thread, once.
  * Context:  thread-safe.  With M_NOWAIT also from a signal handler, whatever
  *           it interrupted, if the zone's callbacks allow it.
- * Cost:     a hit in this CPU's cache writes one cache line, takes no lock
- *           and executes no atomic instruction.
+ * Cost:     a hit in this CPU's cache writes two cache lines, of a free
+ *           three, takes no lock and executes no atomic instruction.
  */
 UMA_EXPORT void *uma_zalloc_arg(uma_zone_t zone, void *arg, int wait);
 UMA_EXPORT void *uma_zalloc(uma_zone_t zone, int wait);
@@ -215,13 +216,16 @@ typedef void (*uma_free)(void *item, int size, uint8_t pflag);
 UMA_EXPORT void uma_zone_set_allocf(uma_zone_t zone, uma_alloc allocf);
 UMA_EXPORT void uma_zone_set_freef(uma_zone_t zone, uma_free freef);
 
-/* Set by an allocf, seen by the freef.  The library sets BOOT and KMEM. */
-#define UMA_SLAB_BOOT   0x01 /* from boot memory; never given back */
+/*
+ * Set by an allocf, seen by the freef.  The library sets PRIV before it calls
+ * an allocf, and for slabs of its own BOOT, KMEM or KMAP.
+ */
+#define UMA_SLAB_BOOT   0x01 /* from boot memory; stays until the zone's end */
 #define UMA_SLAB_KMEM   0x02 /* from the library's own supply */
 #define UMA_SLAB_KMAP   0x04 /* from a backing object */
 #define UMA_SLAB_PRIV   0x08 /* from a private supplier */
-#define UMA_SLAB_OFFP   0x10 /* managed separately */
-#define UMA_SLAB_MALLOC 0x20 /* one large block of malloc */
+#define UMA_SLAB_OFFP   0x10 /* free for a supplier's use */
+#define UMA_SLAB_MALLOC 0x20 /* free for a supplier's use */
 
 /*
  * A backing object: a range of a file descriptor (memfd, file, hugetlbfs)

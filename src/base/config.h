@@ -47,5 +47,6 @@
 
 _Static_assert(UMA_CHECKED == 0 || UMA_CHECKED == 1, "0 or 1");
 _Static_assert(UMA_HOSTILE == 0 || UMA_HOSTILE == 1, "0 or 1");
+_Static_assert(UMA_WATCH == 0 || UMA_WATCH == 1, "0 or 1");
 
 #endif /* BASE_CONFIG_H */

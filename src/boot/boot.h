@@ -14,7 +14,7 @@
  * headers.
  *
  * What it may touch.  base port watch lock percpu pagemap meta supply zone heap
- * stats.
+ * malloc9 stats.
  */
 #ifndef BOOT_BOOT_H
 #define BOOT_BOOT_H

@@ -63,7 +63,7 @@ void bucket_give(struct bucket *b, enum meta_how how);
 /* A full bucket (the warmest), or NULL.  Inside the gate. */
 struct bucket *depot_take(struct depot *d);
 
-/* Store a bucket, unless closed or `max` items are here already: then false. */
+/* Store a bucket; false if closed, or if that made more than `max` items. */
 UMA_NODISCARD bool depot_give(struct depot *d, struct bucket *b, size_t max);
 
 /* Make it refuse buckets, or take them again.  False: try again later. */

@@ -20,7 +20,7 @@
  * The uma_heap_ functions are exported for libuma_malloc of the same build
  * and for nobody else.
  *
- * What it may touch.  base port watch lock percpu pagemap meta supply
+ * What it may touch.  base port watch lock percpu pagemap meta supply slab keg
  * zone.
  * Locks.  None of its own.
  */

@@ -195,7 +195,7 @@ take_emergency(struct keg *keg, void **out, int wait)
 
 	self->busy = keg;
 	/*
-	 * seq_cst, pairs with slab disposal in keg_trim(): a slab seen in
+	 * seq_cst, pairs with detach_idle(): a slab seen in
 	 * keg->emergency after this is not disposed of before it ends.
 	 */
 	atomic_fetch_add_explicit(&keg->claimers, 1, memory_order_seq_cst);

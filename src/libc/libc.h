@@ -11,7 +11,7 @@
  *      other, and none of the C library's own allocator is ever reached.
  *   2. errno is ENOMEM or EINVAL after a failure that reports through errno,
  *      and is never written otherwise: the heap does not touch it.
- *   3. Nothing needs a constructor.  The dynamic linker calls malloc before
+ *   3. No block needs a constructor.  The dynamic linker calls malloc before
  *      any has run; the heap starts itself on its first call.
  *   4. No function here calls another of the family by its public name, or
  *      a compiler could turn one into a call of itself.

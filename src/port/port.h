@@ -109,7 +109,7 @@ void port_object_drop(int fd);
  * thread itself, and signal handlers on top of it, read or write it.
  */
 struct port_self {
-	unsigned gate;  /* lock room: where this thread stands, see gate.h */
+	unsigned gate;  /* lock room: where this thread stands, see lock.h */
 	unsigned forks; /* lock room: forks this thread has under way */
 	void *busy;     /* keg room: the keg whose memory it is moving */
 	/* Of hostile builds: see config.h. */
@@ -168,7 +168,8 @@ unsigned port_cpu_count(void);
 enum port_rseq_kind { PORT_RSEQ_NONE, PORT_RSEQ_CPU, PORT_RSEQ_CID };
 
 /*
- * Whether restartable sequences can be trusted here, after a self-test.
+ * Whether restartable sequences can be had here, by a look;
+ * port_rseq_selftest() says whether they can be trusted.
  *
  * `area` is the offset of the thread's struct rseq from the thread pointer,
  * `index` the offset of its 32-bit index (cpu_id or mm_cid).  With

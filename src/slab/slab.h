@@ -53,9 +53,9 @@ struct slab_layout {
  *
  * Needs:    item_bytes from 1 to SLAB_ITEM_MAX; align a power of two, at most
  *           GRANULE.
- * Returns:  one granule if that wastes at most one part in eight, else the
- *           number of granules up to eight that wastes least; for items above
- *           half of that one item.
+ * Returns:  the first number of granules up to eight that wastes at most one
+ *           part in eight, else the one that wastes least; an item that is
+ *           larger than eight has a slab of its own.
  */
 void slab_layout_choose(
     struct slab_layout *layout, size_t item_bytes, size_t align);
@@ -75,7 +75,7 @@ struct slab {
 	uint32_t limit;         /* items that exist; less than layout's in the
 				last slab of a limited zone */
 	uint32_t hint;          /* no word below it has a free bit */
-	_Atomic uint32_t pins;  /* threads inside slab_late() */
+	_Atomic uint32_t pins;  /* threads inside keg_give_late() */
 	_Atomic uint32_t claim; /* next item of an emergency slab */
 	struct slab *late_next;
 	uint64_t bits[]; /* free, late, raw: layout.words each */

@@ -11,7 +11,7 @@
  *
  *	conn:                   448,   1000,      12,     132,  102040, ...
  *
- * What it may touch.  base port lock percpu keg zone heap.
+ * What it may touch.  base port lock percpu meta supply keg zone heap.
  */
 #ifndef STATS_STATS_H
 #define STATS_STATS_H

@@ -8,8 +8,8 @@
  * an empty one, so a CPU that frees what it took meets no other.  How much of
  * that a record keeps is found by trips that were for nothing: when a bucket
  * comes in after one was sent away, the allowance doubles, and grows by that
- * bucket.  A CPU that only frees, or only takes, keeps one bucket beside load:
- * it learns nothing, and forgets what it learned before.
+ * bucket.  A CPU that only frees, or only takes, keeps one bucket beside load
+ * and learns nothing; who only frees forgets what it learned before, too.
  */
 #include "zone/inner.h"
 

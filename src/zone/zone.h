@@ -27,8 +27,9 @@
  *      keg is in records, the depot, or a hand on its way.
  *   3. Callbacks run with nothing held.
  *
- * Locks.  zone->lock for waiters and the closing count; the depot's; the
- * keg's.  What it may touch.  base port watch lock percpu pagemap meta supply
+ * Locks.  zone->lock for waiters and closers; the depot's; the keg's; the
+ * registry's.
+ * What it may touch.  base port watch lock percpu pagemap meta supply
  * slab keg depot.
  */
 #ifndef ZONE_ZONE_H

@@ -17,7 +17,8 @@ static uint64_t later(uint64_t ns);
 /*
  * Initial-exec on purpose.  The dynamic model asks __tls_get_addr(), which
  * may allocate, and this is asked inside malloc and in signal handlers.
- * Eight bytes fit the space that the loader keeps for libraries loaded late.
+ * It and cpu.c's have 64 bytes, which fit the space that the loader keeps for
+ * libraries loaded late.
  */
 static _Thread_local struct port_self self
     __attribute__((tls_model("initial-exec")));
@@ -111,8 +112,9 @@ port_tick_ns(void)
 
 /*
  * See port.h.  glibc keeps the first 48 handlers of a process in a static
- * table and asks malloc for more room only then; so this is called once the
- * heap can serve.  Going on without would hang a child some day.
+ * table and asks malloc for more room only then, which this library cannot
+ * serve yet: it is asked before it wakes, so that no fork copies it half awake.
+ * Going on without would hang a child some day.
  */
 void
 port_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
