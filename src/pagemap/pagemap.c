@@ -39,7 +39,7 @@ struct pagemap_window pagemap_window = PAGEMAP_NO_WINDOW;
 static size_t
 window_bytes(void)
 {
-	size_t most = min_size(port_memory_bytes(), port_address_limit());
+	size_t most = min_size(port_memory_bytes(), port_map_limit());
 	size_t want = min_size(max_size(most, WINDOW_MIN / 2), WINDOW_MAX / 2);
 
 	return 2 * pow2_up(want);

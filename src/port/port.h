@@ -19,8 +19,11 @@
 /* The page size, a power of two from 4 KiB to 64 KiB. */
 size_t port_page_bytes(void);
 
-/* Bytes of address space the process may have; SIZE_MAX for no limit. */
-size_t port_address_limit(void);
+/*
+ * Bytes the process may map, the least of its limits on addresses and on data;
+ * SIZE_MAX for none.
+ */
+size_t port_map_limit(void);
 
 /* Bytes of memory that the machine has; a guess will do. */
 size_t port_memory_bytes(void);

@@ -60,11 +60,11 @@ static struct {
 	_Atomic(struct late_run *) late;
 } supply;
 
-/* Bounded by a part of the address space where that is limited. */
+/* Bounded by a part of what may be mapped where that is limited. */
 static size_t
 first_step(void)
 {
-	size_t limit = port_address_limit();
+	size_t limit = port_map_limit();
 	size_t part = limit / 32;
 
 	if (limit == SIZE_MAX || part >= STEP_FIRST)
@@ -103,7 +103,7 @@ region_make(size_t bytes, size_t align, enum supply_kind kind)
 	}
 	port_label(base, step, "uma:slabs");
 	atomic_fetch_add_explicit(&supply.mapped, step, memory_order_relaxed);
-	if (supply.step < STEP_MAX && port_address_limit() == SIZE_MAX)
+	if (supply.step < STEP_MAX && port_map_limit() == SIZE_MAX)
 		supply.step *= 2;
 	region_insert(&supply.regions[kind], r);
 	return r;
@@ -552,9 +552,19 @@ supply_extend(void *base, size_t count, size_t more)
 	return taken;
 }
 
+/* What could not be forgotten, or came while the rest was, goes as well. */
+static void
+lose_dirty(struct region *r) UMA_REQUIRES(&supply_lock)
+{
+	size_t was = r->dirty_count;
+
+	r->dirty_count = 0;
+	count_dirty(r, was);
+}
+
 /*
- * Where address space is scarce, regions with nothing in them go back: the
- * next request may be for one mapping larger than any of them.
+ * Where mappings are limited, regions with nothing in them go back: the next
+ * request may be for one mapping larger than any of them.
  */
 static void
 release_regions(void) UMA_REQUIRES(&supply_lock)
@@ -570,6 +580,7 @@ release_regions(void) UMA_REQUIRES(&supply_lock)
 				continue;
 			}
 			*at = r->next;
+			lose_dirty(r);
 			port_unmap(r->base, r->count * GRANULE);
 			atomic_fetch_sub_explicit(&supply.mapped,
 			    r->count * GRANULE, memory_order_relaxed);
@@ -586,7 +597,7 @@ supply_trim(void)
 	take_late();
 	if (!forget_down_to(0))
 		return;
-	if (port_address_limit() != SIZE_MAX)
+	if (port_map_limit() != SIZE_MAX)
 		release_regions();
 	lock_drop(&supply_lock);
 }

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * limit.c - a process of 64 MiB of address space, from its first instruction
+ * limit.c - a process of 64 MiB, from its first instruction
  *
- * Method: before main, set RLIMIT_AS and start the same program again, so
+ * Of address space; of data where limit_data.c includes this.
+ *
+ * Method: before main, set the limit and start the same program again, so
  * that the allocator meets the limit as it boots and not only later.  Then
  * use all memory up, see each function fail as it should, free, and go on.
  */
 #include "conform.h"
+
+#ifndef RESOURCE
+#define RESOURCE RLIMIT_AS
+#endif
 
 enum { LIMIT = 64 << 20, MOST_BLOCKS = 1 << 20 };
 
@@ -17,9 +23,9 @@ start_again_under_the_limit(int argc, char **argv)
 	struct rlimit now;
 
 	(void)argc;
-	if (getrlimit(RLIMIT_AS, &now) == 0 && now.rlim_cur == LIMIT)
+	if (getrlimit(RESOURCE, &now) == 0 && now.rlim_cur == LIMIT)
 		return;
-	if (setrlimit(RLIMIT_AS, &limit) == 0)
+	if (setrlimit(RESOURCE, &limit) == 0)
 		execv("/proc/self/exe", argv);
 	harness_say("Bail out! cannot start under a limit\n");
 	_exit(2);
@@ -68,7 +74,7 @@ TEST(the_limit_holds_here)
 {
 	struct rlimit now;
 
-	REQUIRE(getrlimit(RLIMIT_AS, &now) == 0);
+	REQUIRE(getrlimit(RESOURCE, &now) == 0);
 	CHECK_EQ(now.rlim_cur, LIMIT);
 }
 

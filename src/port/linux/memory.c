@@ -86,9 +86,9 @@ limit_of(int resource)
 
 /* See port.h. */
 size_t
-port_address_limit(void)
+port_map_limit(void)
 {
-	return limit_of(RLIMIT_AS);
+	return min_size(limit_of(RLIMIT_AS), limit_of(RLIMIT_DATA));
 }
 
 /* See port.h. */

@@ -247,7 +247,7 @@ port_page_bytes(void)
 
 /* See port.h. */
 size_t
-port_address_limit(void)
+port_map_limit(void)
 {
 	return SIZE_MAX;
 }

@@ -94,17 +94,20 @@ TEST(page_size_is_the_systems)
 	CHECK_EQ(port_page_bytes(), sysconf(_SC_PAGESIZE));
 }
 
-TEST(address_limit)
+TEST(map_limit)
 {
 	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
 
 	if (SANITIZED)
 		SKIP("a sanitizer needs more addresses");
 	REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
-	CHECK(port_address_limit() == SIZE_MAX);
+	CHECK(port_map_limit() == SIZE_MAX);
 	limit.rlim_cur = 3 * GIB;
 	REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
-	CHECK_EQ(port_address_limit(), 3 * GIB);
+	CHECK_EQ(port_map_limit(), 3 * GIB);
+	limit.rlim_cur = 2 * GIB;
+	REQUIRE(setrlimit(RLIMIT_DATA, &limit) == 0);
+	CHECK_EQ(port_map_limit(), 2 * GIB);
 }
 
 TEST(reserve_is_aligned_at_any_power)

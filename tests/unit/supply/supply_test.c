@@ -48,11 +48,14 @@ static int headers;
 static bool in_meta;
 static unsigned refuse_header;
 static unsigned refuse_lock;
+static bool refuse_forget;
 static bool refuse_lock_again; /* where it was dropped to forget something */
 
 bool
 __wrap_port_forget(void *addr, size_t bytes)
 {
+	if (refuse_forget)
+		return false;
 	forgotten += bytes;
 	if (refuse_lock_again)
 		refuse_lock = 1;
@@ -447,6 +450,25 @@ TEST(what_is_forgotten_without_the_lock_comes_back)
 	CHECK(swing() >= SWING - FLOOR);
 	CHECK(supply_dirty_bytes() <= FLOOR);
 	CHECK_EQ(supply_mapped_bytes(), was);
+}
+
+/* As under mlockall(): nothing of a region is left that is gone. */
+TEST(what_cannot_be_forgotten_goes_with_its_region)
+{
+	const struct rlimit limit = { (rlim_t)1 << 40, (rlim_t)1 << 40 };
+	struct supply_run run;
+
+	if (SANITIZED)
+		SKIP("a sanitizer has more addresses than the limit");
+	take(&run, 8);
+	calls_give(run.base, 8, 0);
+	refuse_forget = true;
+	calls_trim();
+	CHECK_EQ(supply_dirty_bytes(), 8 * GRANULE);
+	REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
+	calls_trim();
+	CHECK_EQ(supply_mapped_bytes(), 0);
+	CHECK_EQ(supply_dirty_bytes(), 0);
 }
 
 /* Its header is larger than what the free lists of headers are for. */
