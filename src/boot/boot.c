@@ -215,7 +215,7 @@ open_up(void)
 	supply_open();
 	percpu_open();
 	/* Without memory for records zones stay uncached; malloc must start. */
-	(void)zone_open_caches();
+	zone_open_caches();
 	if (!heap_start())
 		uma_crime(
 		    "uma_startup2", "no memory to start malloc", NULL, NULL);

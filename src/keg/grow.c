@@ -383,8 +383,12 @@ keg_dispose(struct keg *keg, struct slab *list)
 		leave_map(keg, s);
 		give_header(keg, s);
 		give_memory(keg, memory, pflag, backed);
-		/* From here on the zone may go: see uma_zdestroy(). */
-		tally_add(&keg->leaving, -(size_t)limit);
+		/*
+		 * From here on the zone may go.  release, pairs with the load
+		 * in take_apart(): what fini did is seen by who ends the zone.
+		 */
+		atomic_fetch_sub_explicit(
+		    &keg->leaving, limit, memory_order_release);
 	}
 	self->busy = was_busy;
 }

@@ -275,10 +275,10 @@ percpu_seize_here(uintptr_t caches, const struct cache *c, uint64_t *word)
 static bool
 read_once(struct cache *c, struct percpu_reading *out)
 {
-	/* acquire: what follows is not read before. */
+	/* acquire, both: what follows is not read before. */
+	unsigned owns = atomic_load_explicit(&c->owns, memory_order_acquire);
 	uint64_t word = atomic_load_explicit(&c->word, memory_order_acquire);
 	uint64_t live = is_owned(word) ? 0 : word;
-	unsigned owns = atomic_load_explicit(&c->owns, memory_order_relaxed);
 	uint64_t kept = atomic_load_explicit(&c->kept, memory_order_relaxed);
 	int64_t moved = atomic_load_explicit(&c->moved, memory_order_relaxed);
 

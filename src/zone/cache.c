@@ -183,7 +183,8 @@ send_away(struct cache *c, struct bucket **out)
 /*
  * Make room for a full load among the full buckets.  Who sent twice what can be
  * kept, and took nothing in, only frees, or frees so much that what it keeps is
- * little of it: from then on two leave for one that comes, until one is left.
+ * little of it: from then on two leave for one that comes, until one is left,
+ * and the allowance is what is kept.
  */
 static void
 make_way(
@@ -194,9 +195,9 @@ make_way(
 	send_away(c, out);
 	if (c->sent <= 2 * zone->kept_max)
 		return;
-	allow(zone, c, 0);
 	if (c->full != NULL)
 		send_away(c, out);
+	allow(zone, c, min_size(c->allowance, kept(c)));
 }
 
 /* Whether who trades its buckets often asks for larger ones than this. */
@@ -248,18 +249,20 @@ cache_pop(struct uma_zone *zone)
 	struct cache *c = own(zone, &word);
 	unsigned count;
 	unsigned capacity;
+	bool missed;
 
 	if (c == NULL)
 		return NULL;
 	count = WORD_COUNT(word);
 	capacity = WORD_CAPACITY(word);
-	if (is_miss(count != 0))
-		percpu_add(&c->misses, 1);
+	missed = is_miss(count != 0);
 	if (count == 0 && c->full != NULL) {
 		put_empty(c);
 		count = set_load(c, get_full(c), &capacity);
 	}
 	if (count != 0) {
+		if (missed)
+			percpu_add(&c->misses, 1);
 		item = c->slots[--count];
 		c->slots[count] = NULL; /* a leak is to be seen */
 		percpu_add(&c->allocs, 1);
@@ -286,6 +289,7 @@ cache_install(struct uma_zone *zone, struct bucket *b, struct bucket **out)
 	}
 	/* The item that went to the user counts as put in and popped. */
 	percpu_add(&c->allocs, 1);
+	percpu_add(&c->misses, 1);
 	add_moved(c, 1);
 	if (count == 0 || (b->count != 0 && may_keep(c, b->count))) {
 		*out = NULL;
@@ -347,6 +351,7 @@ cache_push(struct uma_zone *zone, void *item, struct bucket *fresh,
 	unsigned count = WORD_COUNT(word);
 	unsigned capacity = WORD_CAPACITY(word);
 	enum cache_pushed result = CACHE_FULL;
+	bool missed;
 
 	*out = fresh;
 	if (c == NULL)
@@ -357,11 +362,12 @@ cache_push(struct uma_zone *zone, void *item, struct bucket *fresh,
 	}
 	if (count != 0 && c->slots[count - 1] == item)
 		uma_crime(function, "double free", item, zone->name);
-	if (is_miss(count < capacity))
-		percpu_add(&c->misses, 1);
+	missed = fresh != NULL || is_miss(count < capacity);
 	if (count == capacity)
 		count = make_room(zone, c, count, &capacity, out);
 	if (count < capacity) {
+		if (missed)
+			percpu_add(&c->misses, 1);
 		c->slots[count++] = item;
 		result = CACHE_PUSHED;
 	}

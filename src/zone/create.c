@@ -16,6 +16,7 @@
 #define BUCKET_ITEMS_FIRST 32u
 #define KEPT_BYTES         ((size_t)4 << 20)
 #define KEPT_ITEMS         2048u
+#define BUCKET_ITEMS_LEAST 2u
 #define DEPOT_BYTES        ((size_t)2 << 20)
 #define DEPOT_ITEMS        2048u
 
@@ -78,12 +79,26 @@ size_caches(struct uma_zone *zone, size_t stride)
 	size_t first =
 	    min_size(BUCKET_BYTES_FIRST / stride, BUCKET_ITEMS_FIRST);
 
-	zone->bucket_items_max = (unsigned)max_size(most, 2);
+	zone->bucket_items_max = (unsigned)max_size(most, BUCKET_ITEMS_LEAST);
 	atomic_store_explicit(&zone->bucket_items,
-	    (unsigned)min_size(max_size(first, 2), zone->bucket_items_max),
+	    (unsigned)min_size(
+		max_size(first, BUCKET_ITEMS_LEAST), zone->bucket_items_max),
 	    memory_order_relaxed);
 	zone->kept_max = (unsigned)min_size(KEPT_BYTES / stride, KEPT_ITEMS);
 	zone->depot_max = min_size(DEPOT_BYTES / stride, DEPOT_ITEMS);
+}
+
+/*
+ * The records of a zone, or none: of items so large that two buckets, which a
+ * record always may have, are more than it ought to.
+ */
+static void
+take_caches(struct uma_zone *zone)
+{
+	size_t least = 2 * BUCKET_ITEMS_LEAST * zone->keg.layout.stride;
+
+	if (zone->caches == 0 && least <= KEPT_BYTES)
+		zone->caches = percpu_take(1);
 }
 
 /* Where the hit looks: at the caches, or at nothing. */
@@ -179,29 +194,26 @@ zone_make(const struct zone_plan *plan)
 	wipe(zone);
 	fit_out(zone, plan);
 	zone->caches = plan->caches;
-	if (zone->caches == 0 && percpu_mode != PERCPU_OFF)
-		zone->caches = percpu_take(1);
+	if (percpu_mode != PERCPU_OFF)
+		take_caches(zone);
 	aim_hit(zone);
 	registry_publish(zone);
 	gate_leave();
 	return zone;
 }
 
-bool
+void
 zone_open_caches(void)
 {
 	struct uma_zone *zone;
-	bool all = true;
 
 	for (uint32_t at = 0; (zone = registry_look(&at)) != NULL;) {
-		if (zone->caches == 0 && gate_enter()) {
-			zone->caches = percpu_take(1);
-			aim_hit(zone);
-			gate_leave();
-		}
-		all = all && zone->caches != 0;
+		if (!gate_enter())
+			continue;
+		take_caches(zone);
+		aim_hit(zone);
+		gate_leave();
 	}
-	return all;
 }
 
 static void

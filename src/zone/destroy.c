@@ -68,7 +68,8 @@ take_apart(uma_zone_t zone)
 	struct keg *keg = &zone->keg;
 
 	keg_dispose(keg, keg_stop(keg));
-	while (tally_get(&keg->leaving) != 0)
+	/* acquire, pairs with keg_dispose(). */
+	while (atomic_load_explicit(&keg->leaving, memory_order_acquire) != 0)
 		port_sleep(LEAVE_NS);
 	if (keg->object != NULL)
 		port_unmap(keg->object, keg->object_bytes);

@@ -278,6 +278,7 @@ static void
 strip_all(enum zone_reclaim how)
 {
 	struct uma_zone *zone;
+	struct uma_zone *last = NULL;
 	uint32_t at = 0;
 	unsigned cpu = 0;
 	bool all = true; /* of the last zone's records */
@@ -294,12 +295,15 @@ strip_all(enum zone_reclaim how)
 		while (all && (zone = registry_next(&at)) != NULL) {
 			size_t before = batch.count;
 
+			/* Or the rest of those that did not fit. */
+			if (zone != last)
+				cpu = 0;
+			last = zone;
 			if (how == ZONE_RECLAIM_ALL || is_quiet(zone))
 				all = add_records(&batch, zone, &cpu);
 			for (size_t i = before; i < batch.count; i++)
 				registry_hold(zone);
 			registry_drop(zone);
-			cpu = all ? 0 : cpu;
 		}
 		(void)strip_batch(&batch, idle);
 		for (size_t i = 0; i < batch.count; i++)

@@ -215,6 +215,6 @@ struct zone_reading {
 bool zone_read(struct uma_zone *zone, struct zone_reading *out);
 
 /* boot: give zones made before the caches opened their records. */
-bool zone_open_caches(void);
+void zone_open_caches(void);
 
 #endif /* ZONE_ZONE_H */

@@ -20,6 +20,8 @@ enum {
 	BURST = 1000,
 	WIDE = 3000, /* more than can be kept, but not twice as many */
 	MANY = 20000,
+	STOP = 3300, /* large ones: so that forgetting has just begun */
+	HUGE = 1 << 20,
 	ROUNDS = 12
 };
 
@@ -270,6 +272,81 @@ TEST(it_forgets)
 	take(zone, MANY);
 	give(zone, MANY);
 	check_one_bucket(c);
+}
+
+/* And where it stops halfway, what stays is still what it may keep. */
+TEST(what_is_half_forgotten_is_counted)
+{
+	size_t bytes = 0;
+
+	SKIP_HOSTILE();
+	uma_reclaim();
+	for (int i = 0; i < ROUNDS; i++) {
+		uma_zone_t zone = make(LARGE);
+		struct cache *c;
+		size_t kept;
+
+		swing(zone, BURST, ROUNDS);
+		take(zone, STOP);
+		give(zone, STOP);
+		c = record(zone);
+		kept = atomic_load(&c->kept);
+		CHECK(c->sent > 2 * zone->kept_max);
+		CHECK(kept <= (size_t)c->allowance + c->full->capacity);
+		bytes += kept * LARGE;
+	}
+	CHECK(bytes <= ((size_t)16 << 20) + ROUNDS * ((size_t)256 << 10));
+}
+
+/* A bucket has two items at least, and a record may have two buckets. */
+TEST(items_above_a_mebibyte_have_no_caches)
+{
+	uma_zone_t zone = make(HUGE);
+	struct uma_zone_stats s;
+
+	CHECK(zone->caches != 0);
+	CHECK(uma_zdestroy(zone, M_NOWAIT) == 0);
+	zone = make(HUGE + 8);
+	CHECK(zone->caches == 0);
+	swing(zone, 4, 2);
+	uma_zone_stats(zone, &s);
+	CHECK_EQ(s.cached_items, 0);
+	CHECK_EQ(s.allocs, 8);
+	CHECK_EQ(s.misses, 16);
+	CHECK(uma_zdestroy(zone, M_NOWAIT) == 0);
+}
+
+static uint64_t
+misses_of(uma_zone_t zone)
+{
+	struct uma_zone_stats s;
+
+	uma_zone_stats(zone, &s);
+	return s.misses;
+}
+
+TEST(an_operation_is_one_miss_at_most)
+{
+	uma_zone_t zone = make(SMALL);
+	uint64_t was = 0;
+
+	for (int i = 0; i < MANY; i++) {
+		uint64_t now;
+
+		take(zone, 1);
+		items[i] = items[0];
+		now = misses_of(zone);
+		CHECK(now - was <= 1);
+		was = now;
+	}
+	for (int i = 1; i < MANY; i++) {
+		uint64_t now;
+
+		uma_zfree(zone, items[i]);
+		now = misses_of(zone);
+		CHECK(now - was <= 1);
+		was = now;
+	}
 }
 
 TEST(large_items_have_an_end_in_bytes)
