@@ -27,7 +27,7 @@ kind_of(const struct keg *keg)
  * counted under its lock, so who is refused by the gate must come again.
  */
 static uint32_t
-reserve_items(struct keg *keg)
+reserve_items(struct keg *keg, struct keg_work *work)
 {
 	size_t limit = keg->layout.items;
 
@@ -35,6 +35,7 @@ reserve_items(struct keg *keg)
 		if (keg->items_max != 0 || keg->frozen)
 			return 0;
 		tally_add(&keg->making, limit);
+		work->making = limit;
 		return (uint32_t)limit;
 	}
 	if (keg->frozen)
@@ -44,14 +45,16 @@ reserve_items(struct keg *keg)
 		    min_size(limit, keg->items_max - tally_get(&keg->items) -
 					tally_get(&keg->making));
 	tally_add(&keg->making, limit);
+	work->making = limit;
 	gate_unlock(&keg->lock);
 	return (uint32_t)limit;
 }
 
 static void
-unreserve_items(struct keg *keg, uint32_t limit)
+unreserve_items(struct keg *keg, struct keg_work *work)
 {
-	tally_add(&keg->making, -(size_t)limit);
+	tally_add(&keg->making, -work->making);
+	work->making = 0;
 }
 
 static size_t
@@ -108,7 +111,10 @@ take_private(struct keg *keg, int wait, uint8_t *pflag)
 static void *
 take_object(struct keg *keg)
 {
-	return keg->object + tally_add(&keg->object_at, keg->layout.slab_bytes);
+	size_t at = tally_add(&keg->object_at, keg->layout.slab_bytes);
+
+	UMA_ASSERT(at + keg->layout.slab_bytes <= keg->object_bytes);
+	return keg->object + at;
 }
 
 static void *
@@ -274,11 +280,43 @@ tell_of(struct keg *keg, struct slab *s,
 	tell(&slab);
 }
 
+void
+keg_begin(struct keg *keg, struct keg_work *work)
+{
+	struct port_self *self = port_self();
+
+	*work = (struct keg_work){ .outer = self->work, .keg = keg };
+	/* Handlers of this thread see it whole. */
+	atomic_signal_fence(memory_order_release);
+	self->work = work;
+}
+
+void
+keg_end(const struct keg_work *work)
+{
+	port_self()->work = work->outer;
+}
+
+void
+keg_fill(struct keg *keg, struct keg_work *work)
+{
+	keg_begin(keg, work);
+	tally_add(&keg->filling, 1);
+	work->filling = 1;
+}
+
+void
+keg_filled(struct keg_work *work)
+{
+	tally_add(&work->keg->filling, (size_t)-1);
+	keg_end(work);
+}
+
 /* A slab that is not linked yet; `ready`: all its items initialised. */
 struct slab *
-keg_make(struct keg *keg, int wait, bool ready)
+keg_make(struct keg *keg, struct keg_work *work, int wait, bool ready)
 {
-	uint32_t limit = reserve_items(keg);
+	uint32_t limit = reserve_items(keg, work);
 	struct slab *s;
 
 	if (limit == 0)
@@ -289,7 +327,7 @@ keg_make(struct keg *keg, int wait, bool ready)
 		s = NULL;
 	}
 	if (s == NULL) {
-		unreserve_items(keg, limit);
+		unreserve_items(keg, work);
 		tally_add(&keg->refusals, 1);
 	}
 	if (s != NULL && unlikely(watch_on))
@@ -302,16 +340,19 @@ keg_make(struct keg *keg, int wait, bool ready)
 bool
 keg_grow(struct keg *keg, int wait, bool ready)
 {
-	struct slab *s = keg_make(keg, wait, ready);
+	struct keg_work work;
+	struct slab *s;
 
-	if (s == NULL)
-		return false;
-	if (gate_lock(&keg->lock)) {
+	keg_begin(keg, &work);
+	s = keg_make(keg, &work, wait, ready);
+	if (s != NULL && gate_lock(&keg->lock)) {
 		keg_adopt(keg, s);
+		work.making = 0;
 		gate_unlock(&keg->lock);
-	} else
+	} else if (s != NULL)
 		keg_list(keg, s);
-	return true;
+	keg_end(&work);
+	return s != NULL;
 }
 
 /* Back a slab up to the end of an item, and some way beyond. */
@@ -362,27 +403,36 @@ fini_all(struct keg *keg, struct slab *s)
 	}
 }
 
+struct slab *
+keg_in_hand(void)
+{
+	return port_self()->leaving;
+}
+
+/*
+ * A slab stays in hand while its items see fini.  What a callback or a handler
+ * takes into its hand meanwhile is disposed of when that ends.
+ */
 void
-keg_dispose(struct keg *keg, struct slab *list)
+keg_dispose(const struct slab *before)
 {
 	struct port_self *self = port_self();
-	void *was_busy = self->busy;
-	struct slab *next;
 
-	self->busy = keg;
-	for (struct slab *s = list; s != NULL; s = next) {
+	while (self->leaving != before) {
+		struct slab *s = self->leaving;
+		struct keg *keg = s->keg;
 		void *memory = s->base;
 		uint8_t pflag = s->pflag;
 		uint32_t limit = s->limit;
 		size_t backed = tally_get(&s->ready);
 
-		next = s->next;
 		fini_all(keg, s);
 		if (unlikely(watch_on))
 			tell_of(keg, s, watch_slab_ended);
 		leave_map(keg, s);
-		give_header(keg, s);
 		give_memory(keg, memory, pflag, backed);
+		self->leaving = s->next;
+		give_header(keg, s);
 		/*
 		 * From here on the zone may go.  release, pairs with the load
 		 * in take_apart(): what fini did is seen by who ends the zone.
@@ -390,5 +440,4 @@ keg_dispose(struct keg *keg, struct slab *list)
 		atomic_fetch_sub_explicit(
 		    &keg->leaving, limit, memory_order_release);
 	}
-	self->busy = was_busy;
 }

@@ -50,9 +50,17 @@ keg_rebin(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock)
 /* grow.c: have init run on an item that nobody else knows, if there is one. */
 void keg_init(struct keg *keg, void *item);
 
-/* grow.c: one more slab, linked; or an unlinked one for the emergency. */
+/* grow.c: begin some work, the innermost of this thread, and end it. */
+void keg_begin(struct keg *keg, struct keg_work *work);
+void keg_end(const struct keg_work *work);
+
+/*
+ * grow.c: one more slab, linked; or an unlinked one, which `work` is making
+ * until another can adopt it.
+ */
 bool keg_grow(struct keg *keg, int wait, bool ready);
-struct slab *keg_make(struct keg *keg, int wait, bool ready);
+struct slab *keg_make(
+    struct keg *keg, struct keg_work *work, int wait, bool ready);
 bool keg_back(struct keg *keg, struct slab *s, const char *item);
 
 #endif /* KEG_INNER_H */

@@ -148,7 +148,7 @@ make_ready(struct keg *keg, void **items, size_t count)
 
 /* Claim an item of the emergency slab, or of a new one. */
 static bool
-claim(struct keg *keg, void **out, int wait)
+claim(struct keg *keg, struct keg_work *work, void **out, int wait)
 {
 	struct slab *s;
 	struct slab *none = NULL;
@@ -169,7 +169,7 @@ claim(struct keg *keg, void **out, int wait)
 			memory_order_relaxed))
 			keg_list(keg, s);
 	}
-	s = keg_make(keg, wait, false);
+	s = keg_make(keg, work, wait, false);
 	if (s == NULL)
 		return false;
 	i = 0;
@@ -179,6 +179,7 @@ claim(struct keg *keg, void **out, int wait)
 	if (!atomic_compare_exchange_strong_explicit(&keg->emergency, &none, s,
 		memory_order_acq_rel, memory_order_relaxed))
 		keg_list(keg, s);
+	work->making = 0;
 claimed:
 	out[0] = (char *)slab_item(s, &keg->layout, i) +
 		 (keg->raw ? SLAB_MARK_RAW : 0) +
@@ -189,19 +190,19 @@ claimed:
 static size_t
 take_emergency(struct keg *keg, void **out, int wait)
 {
-	struct port_self *self = port_self();
-	void *was_busy = self->busy;
+	struct keg_work work;
 	bool ok;
 
-	self->busy = keg;
+	keg_begin(keg, &work);
 	/*
 	 * seq_cst, pairs with detach_idle(): a slab seen in
 	 * keg->emergency after this is not disposed of before it ends.
 	 */
 	atomic_fetch_add_explicit(&keg->claimers, 1, memory_order_seq_cst);
-	ok = claim(keg, out, wait);
+	work.claimers = 1;
+	ok = claim(keg, &work, out, wait);
 	atomic_fetch_sub_explicit(&keg->claimers, 1, memory_order_seq_cst);
-	self->busy = was_busy;
+	keg_end(&work);
 	if (!ok)
 		return 0;
 	atomic_fetch_add_explicit(&keg->emergencies, 1, memory_order_relaxed);
@@ -231,41 +232,41 @@ keg_take(struct keg *keg, void **out, size_t want, int wait)
 	}
 }
 
-/* An idle slab is no more of this keg, but it is still on its way out. */
+/* An idle slab is no more of this keg, but in this thread's hand. */
 static void
 detach(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock)
 {
+	struct port_self *self = port_self();
+
 	keg_unlink(keg, s);
+	s->next = self->leaving;
+	self->leaving = s;
 	tally_move(&keg->slabs, (size_t)-1);
 	tally_move(&keg->free_items, -(size_t)s->limit);
 	tally_move(&keg->items, -(size_t)s->limit);
 	tally_add(&keg->leaving, s->limit);
 }
 
-/* Idle slabs beyond those that stay, detached. */
-static struct slab *
+/* Idle slabs beyond those that stay. */
+static void
 detach_idle(struct keg *keg, size_t keep) UMA_REQUIRES(&keg->lock)
 {
-	struct slab *list = NULL;
 	struct slab *next;
 
 	if (keg->idle <= keep || keg->nofree || keg->frozen ||
 	    tally_get(&keg->filling) != 0 ||
 	    (keg->allocf != NULL && keg->freef == NULL))
-		return NULL;
+		return;
 	/* seq_cst, pairs with take_emergency(). */
 	if (atomic_load_explicit(&keg->claimers, memory_order_seq_cst) != 0)
-		return NULL;
+		return;
 	for (struct slab *s = keg->bins[BIN_IDLE];
 	     s != NULL && keg->idle > keep; s = next) {
 		next = s->next;
 		if (!slab_is_idle(s) || (s->pflag & UMA_SLAB_BOOT) != 0)
 			continue;
 		detach(keg, s);
-		s->next = list;
-		list = s;
 	}
-	return list;
 }
 
 /*
@@ -335,22 +336,19 @@ give_all(struct keg *keg, void **items, size_t count, const char *function)
 	}
 }
 
-struct slab *
+void
 keg_give(struct keg *keg, void **items, size_t count, const char *function)
 {
-	struct slab *list;
-
 	if (!lock_take(&keg->lock)) {
 		for (size_t n = 0; n < count; n++)
 			keg_give_late(keg, items[n]);
-		return NULL;
+		return;
 	}
 	keg_adopt_all(keg);
 	give_all(keg, items, count, function);
 	tally_move(&keg->free_items, count);
-	list = detach_idle(keg, 1 + tally_get(&keg->slabs) / IDLE_PART);
+	detach_idle(keg, 1 + tally_get(&keg->slabs) / IDLE_PART);
 	lock_drop(&keg->lock);
-	return list;
 }
 
 void
@@ -380,7 +378,7 @@ keg_give_late(struct keg *keg, void *item)
 void
 keg_return(struct keg *keg, void **items, size_t count, const char *function)
 {
-	struct slab *list;
+	const struct slab *before = keg_in_hand();
 
 	if (count == 0)
 		return;
@@ -389,9 +387,9 @@ keg_return(struct keg *keg, void **items, size_t count, const char *function)
 			keg_give_late(keg, items[i]);
 		return;
 	}
-	list = keg_give(keg, items, count, function);
+	keg_give(keg, items, count, function);
 	gate_leave();
-	keg_dispose(keg, list);
+	keg_dispose(before);
 }
 
 bool
@@ -408,17 +406,14 @@ keg_is_complete(struct keg *keg)
 				  tally_get(&keg->items) >= keg->items_max);
 }
 
-struct slab *
+void
 keg_trim(struct keg *keg)
 {
-	struct slab *list;
-
 	if (!lock_take(&keg->lock))
-		return NULL;
+		return;
 	keg_adopt_all(keg);
-	list = detach_idle(keg, 0);
+	detach_idle(keg, 0);
 	lock_drop(&keg->lock);
-	return list;
 }
 
 /* Nobody had something of the keg under way, or left it listed. */
@@ -427,33 +422,67 @@ is_at_rest(const struct keg *keg)
 {
 	/* relaxed, all: no other thread is left. */
 	return tally_get(&keg->making) == 0 && tally_get(&keg->leaving) == 0 &&
+	       tally_get(&keg->filling) == 0 &&
 	       atomic_load_explicit(&keg->claimers, memory_order_relaxed) ==
 		   0 &&
 	       atomic_load_explicit(&keg->late, memory_order_relaxed) == NULL;
 }
 
+/* What this thread has under way in a keg. */
+static struct keg_work
+own_work(const struct keg *keg)
+{
+	struct keg_work sum = { .outer = NULL };
+
+	for (const struct keg_work *w = port_self()->work; w != NULL;
+	     w = w->outer) {
+		if (w->keg != keg)
+			continue;
+		sum.making += w->making;
+		sum.filling += w->filling;
+		sum.claimers += w->claimers;
+	}
+	return sum;
+}
+
+/* Items in this thread's hand. */
+static size_t
+own_leaving(const struct keg *keg)
+{
+	size_t sum = 0;
+
+	for (const struct slab *s = port_self()->leaving; s != NULL;
+	     s = s->next)
+		sum += s->keg == keg ? s->limit : 0;
+	return sum;
+}
+
 /*
- * Called when no other thread is left, so that the lock is free or ours.  A
- * keg at rest is not written: its page stays shared with the parent.
+ * Called when no other thread is left, so that the lock is free; in a handler
+ * that interrupted its thread inside, nothing is known and all stays as it is.
+ * A keg at rest is not written: its page stays shared with the parent.
  */
 void
 keg_fork_child(struct keg *keg)
 {
-	if (is_at_rest(keg) || port_self()->busy == keg ||
-	    !gate_lock(&keg->lock))
+	struct keg_work own;
+
+	if (is_at_rest(keg) || !gate_lock(&keg->lock))
 		return;
+	own = own_work(keg);
 	keg_adopt_all(keg);
-	tally_set(&keg->making, 0);
-	tally_set(&keg->leaving, 0);
-	atomic_store_explicit(&keg->claimers, 0, memory_order_relaxed);
+	tally_set(&keg->making, own.making);
+	tally_set(&keg->filling, own.filling);
+	tally_set(&keg->leaving, own_leaving(keg));
+	atomic_store_explicit(
+	    &keg->claimers, own.claimers, memory_order_relaxed);
 	gate_unlock(&keg->lock);
 }
 
 /* What is about to write a header is done in no time. */
-struct slab *
+void
 keg_stop(struct keg *keg)
 {
-	struct slab *list = NULL;
 	struct slab *s;
 
 	for (;;) {
@@ -462,14 +491,11 @@ keg_stop(struct keg *keg)
 			continue;
 		}
 		keg_adopt_all(keg);
-		while ((s = keg->bins[BIN_IDLE]) != NULL && slab_is_idle(s)) {
+		while ((s = keg->bins[BIN_IDLE]) != NULL && slab_is_idle(s))
 			detach(keg, s);
-			s->next = list;
-			list = s;
-		}
 		gate_unlock(&keg->lock);
 		if (s == NULL)
-			return list;
+			return;
 		port_yield();
 	}
 }

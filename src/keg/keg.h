@@ -19,6 +19,11 @@
  *	link   lists the slab
  * and the next holder of the lock adopts what is listed.
  *
+ * A slab that leaves comes into the hand of its thread, on a list that is the
+ * thread's own, until fini has run on its items.  That list, and what a thread
+ * says of its work in kegs, survive a fork by a callback or a handler: the
+ * child goes on with them, and forgets those of all others.
+ *
  * What holds.
  *   1. items and free_items are the sums of limit and free_count over adopted
  *      slabs: items - free_items are out.
@@ -101,10 +106,11 @@ size_t keg_take(struct keg *keg, void **out, size_t want, int wait);
  * Give items back.  Every one belongs to this keg; one that is free already
  * is a crime named after `function`.
  *
- * Returns:  slabs to keg_dispose() of after leaving the gate.
- * Context:  inside the gate.
+ * Idle slabs beyond those that stay come into the thread's hand.
+ *
+ * Context:  inside the gate; keg_dispose() after leaving it.
  */
-UMA_NODISCARD struct slab *keg_give(
+void keg_give(
     struct keg *keg, void **items, size_t count, const char *function);
 
 /* Give one back without a lock, from anywhere. */
@@ -114,8 +120,14 @@ void keg_give_late(struct keg *keg, void *item);
 void keg_return(
     struct keg *keg, void **items, size_t count, const char *function);
 
-/* Run fini on detached slabs and give their memory back.  Outside the gate. */
-void keg_dispose(struct keg *keg, struct slab *list);
+/* The last slab that came into this thread's hand and is there; or NULL. */
+struct slab *keg_in_hand(void);
+
+/*
+ * Run fini on what is in this thread's hand since keg_in_hand() said `before`,
+ * and give its memory back.  Outside the gate.
+ */
+void keg_dispose(const struct slab *before);
 
 /* One more slab, all its items ready.  False without memory or at the limit. */
 UMA_NODISCARD bool keg_prealloc(struct keg *keg, int wait);
@@ -123,14 +135,30 @@ UMA_NODISCARD bool keg_prealloc(struct keg *keg, int wait);
 /* Whether the keg can never have more items than it has. */
 bool keg_is_complete(struct keg *keg);
 
-/* Detach all idle slabs; for keg_dispose().  Inside the gate. */
-UMA_NODISCARD struct slab *keg_trim(struct keg *keg);
+/* Take all idle slabs into the thread's hand.  Inside the gate. */
+void keg_trim(struct keg *keg);
 
 /*
- * Detach every slab of a keg with nothing out, for its end: NOFREE and boot
- * memory too.  Outside the gate.
+ * The same with every slab of a keg with nothing out, for its end: NOFREE and
+ * boot memory too.  Outside the gate.
  */
-UMA_NODISCARD struct slab *keg_stop(struct keg *keg);
+void keg_stop(struct keg *keg);
+
+/*
+ * What a thread has under way in a keg, on its stack: its part of the keg's
+ * counters of the same names.
+ */
+struct keg_work {
+	struct keg_work *outer;
+	struct keg *keg;
+	size_t making;
+	size_t filling;
+	uint32_t claimers;
+};
+
+/* Until keg_filled() no idle slab of a keg leaves. */
+void keg_fill(struct keg *keg, struct keg_work *work);
+void keg_filled(struct keg_work *work);
 
 /* After fork: forget what threads had under way that are no more. */
 void keg_fork_child(struct keg *keg);

@@ -107,6 +107,9 @@ void port_object_drop(int fd);
 
 /* ---- threads ---- */
 
+struct slab;
+struct keg_work;
+
 /*
  * What the library keeps of a thread.  Zero when a thread starts.  Only the
  * thread itself, and signal handlers on top of it, read or write it.
@@ -114,7 +117,9 @@ void port_object_drop(int fd);
 struct port_self {
 	unsigned gate;  /* lock room: where this thread stands, see lock.h */
 	unsigned forks; /* lock room: forks this thread has under way */
-	void *busy;     /* keg room: the keg whose memory it is moving */
+	/* keg room: slabs in its hand, and what it has under way. */
+	struct slab *leaving;
+	struct keg_work *work;
 	/* Of hostile builds: see config.h. */
 	uint32_t owns;     /* zone room */
 	unsigned supplies; /* supply room */

@@ -147,7 +147,6 @@ static void
 put_away(uma_zone_t zone, struct bucket *b)
 {
 	struct bucket *out;
-	struct slab *idle;
 
 	if (!gate_enter()) {
 		keg_return(&zone->keg, b->slots, b->count, "uma_zalloc");
@@ -157,9 +156,7 @@ put_away(uma_zone_t zone, struct bucket *b)
 	}
 	if (!cache_install(zone, b, &out))
 		zone_count(&zone->slow_allocs, 1);
-	idle = zone_displace(zone, out);
-	gate_leave();
-	keg_dispose(&zone->keg, idle);
+	zone_leave(zone, out);
 }
 
 /*

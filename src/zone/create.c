@@ -249,6 +249,7 @@ uma_zone_set_freef(uma_zone_t zone, uma_free freef)
 void
 uma_prealloc(uma_zone_t zone, int itemcnt)
 {
+	struct keg_work work;
 	struct keg *keg;
 	size_t slabs;
 
@@ -257,7 +258,7 @@ uma_prealloc(uma_zone_t zone, int itemcnt)
 	if (itemcnt < 0)
 		uma_crime(__func__, "negative item count", NULL, zone->name);
 	slabs = div_up((size_t)itemcnt, keg->layout.items);
-	tally_add(&keg->filling, 1);
+	keg_fill(keg, &work);
 	for (unsigned round = 0; slabs != 0 && !keg_is_complete(keg);) {
 		if (keg_prealloc(keg, M_WAITOK)) {
 			slabs--;
@@ -267,5 +268,5 @@ uma_prealloc(uma_zone_t zone, int itemcnt)
 	}
 	if ((zone->flags & UMA_ZONE_STATIC) != 0)
 		keg->frozen = true;
-	tally_add(&keg->filling, (size_t)-1);
+	keg_filled(&work);
 }

@@ -65,9 +65,11 @@ retire(uma_zone_t zone)
 static void
 take_apart(uma_zone_t zone)
 {
+	const struct slab *before = keg_in_hand();
 	struct keg *keg = &zone->keg;
 
-	keg_dispose(keg, keg_stop(keg));
+	keg_stop(keg);
+	keg_dispose(before);
 	/* acquire, pairs with keg_dispose(). */
 	while (atomic_load_explicit(&keg->leaving, memory_order_acquire) != 0)
 		port_sleep(LEAVE_NS);

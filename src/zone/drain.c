@@ -13,31 +13,27 @@ struct batch {
 	size_t count;
 };
 
-struct slab *
-zone_scatter(struct uma_zone *zone, struct bucket *list)
+/*
+ * Items of buckets to the keg, buckets to meta.  Inside the gate; slabs may
+ * come into this thread's hand.
+ */
+static void
+scatter(struct uma_zone *zone, struct bucket *list)
 {
-	struct slab *idle = NULL;
 	struct bucket *next;
 
 	for (struct bucket *b = list; b != NULL; b = next) {
-		struct slab *more = NULL;
-		struct slab **end = &more;
-
 		next = b->next;
 		if (b->count != 0)
-			more = keg_give(&zone->keg, b->slots, b->count,
+			keg_give(&zone->keg, b->slots, b->count,
 			    zone->keg.free_name);
-		while (*end != NULL)
-			end = &(*end)->next;
-		*end = idle;
-		idle = more;
 		bucket_give(b, META_NORMAL);
 	}
-	return idle;
 }
 
-struct slab *
-zone_displace(struct uma_zone *zone, struct bucket *list)
+/* Buckets to the depot, and what it does not take to keg and meta. */
+static void
+displace(struct uma_zone *zone, struct bucket *list)
 {
 	struct bucket *rest = NULL;
 	struct bucket *next;
@@ -50,7 +46,22 @@ zone_displace(struct uma_zone *zone, struct bucket *list)
 		b->next = rest;
 		rest = b;
 	}
-	return zone_scatter(zone, rest);
+	scatter(zone, rest);
+}
+
+void
+zone_leave(struct uma_zone *zone, struct bucket *out)
+{
+	const struct slab *before;
+
+	if (out == NULL) {
+		gate_leave();
+		return;
+	}
+	before = keg_in_hand();
+	displace(zone, out);
+	gate_leave();
+	keg_dispose(before);
 }
 
 /* Everything in the depot, as a list. */
@@ -80,11 +91,11 @@ seize_batch(struct batch *batch) UMA_REQUIRES(&percpu_seize_lock)
 /*
  * Seize the records of a batch, strip them, and make them live again, or
  * closed if their zone is.  The buckets go to their kegs; slabs that become
- * idle are passed to `dispose` lists.  Inside the gate, where a fork that was
+ * idle come into this thread's hand.  Inside the gate, where a fork that was
  * in the way is still under way: it waits for us.
  */
 static enum zone_closing
-strip_batch(struct batch *batch, struct slab **idle)
+strip_batch(struct batch *batch)
 {
 	struct bucket *lists[BATCH];
 	bool seized;
@@ -106,7 +117,7 @@ strip_batch(struct batch *batch, struct slab **idle)
 	}
 	lock_drop(&percpu_seize_lock);
 	for (size_t i = 0; seized && i < batch->count; i++)
-		idle[i] = zone_scatter(batch->zones[i], lists[i]);
+		scatter(batch->zones[i], lists[i]);
 	if (seized)
 		return ZONE_CLOSED;
 	return gate_forking() ? ZONE_BUSY : ZONE_REFUSED;
@@ -142,19 +153,18 @@ strip_zone(struct uma_zone *zone)
 	bool all = false;
 
 	while (!all) {
+		const struct slab *before = keg_in_hand();
 		struct batch batch = { .count = 0 };
-		struct slab *idle[BATCH];
 		enum zone_closing stripped;
 
 		if (!gate_enter())
 			return ZONE_BUSY;
 		all = add_records(&batch, zone, &cpu);
-		stripped = strip_batch(&batch, idle);
+		stripped = strip_batch(&batch);
 		gate_leave();
 		if (stripped != ZONE_CLOSED)
 			return stripped;
-		for (size_t i = 0; i < batch.count; i++)
-			keg_dispose(&zone->keg, idle[i]);
+		keg_dispose(before);
 	}
 	return ZONE_CLOSED;
 }
@@ -163,20 +173,20 @@ strip_zone(struct uma_zone *zone)
 static bool
 close_depot(struct uma_zone *zone)
 {
-	struct slab *idle = NULL;
+	const struct slab *before = keg_in_hand();
 	bool done;
 
 	if (!gate_enter())
 		return false;
 	done = depot_close(&zone->depot, true);
 	if (done) {
-		idle = zone_scatter(zone, empty_depot(zone));
+		scatter(zone, empty_depot(zone));
 		/* relaxed: closed, it only gets emptier; a fork stops that. */
 		done = atomic_load_explicit(
 			   &zone->depot.buckets, memory_order_relaxed) == 0;
 	}
 	gate_leave();
-	keg_dispose(&zone->keg, idle);
+	keg_dispose(before);
 	return done;
 }
 
@@ -284,8 +294,8 @@ strip_all(enum zone_reclaim how)
 	bool all = true; /* of the last zone's records */
 
 	do {
+		const struct slab *before = keg_in_hand();
 		struct batch batch = { .count = 0 };
-		struct slab *idle[BATCH] = { NULL };
 
 		if (!gate_enter())
 			return;
@@ -293,7 +303,7 @@ strip_all(enum zone_reclaim how)
 			at--;
 		all = true;
 		while (all && (zone = registry_next(&at)) != NULL) {
-			size_t before = batch.count;
+			size_t from = batch.count;
 
 			/* Or the rest of those that did not fit. */
 			if (zone != last)
@@ -301,27 +311,26 @@ strip_all(enum zone_reclaim how)
 			last = zone;
 			if (how == ZONE_RECLAIM_ALL || is_quiet(zone))
 				all = add_records(&batch, zone, &cpu);
-			for (size_t i = before; i < batch.count; i++)
+			for (size_t i = from; i < batch.count; i++)
 				registry_hold(zone);
 			registry_drop(zone);
 		}
-		(void)strip_batch(&batch, idle);
+		(void)strip_batch(&batch);
 		for (size_t i = 0; i < batch.count; i++)
 			registry_drop(batch.zones[i]);
 		gate_leave();
-		for (size_t i = 0; i < batch.count; i++)
-			keg_dispose(&batch.zones[i]->keg, idle[i]);
+		keg_dispose(before);
 	} while (!all);
 }
 
 /* Give what a zone does not use to the system, as far as it may be now. */
 static void
-trim_zone(struct uma_zone *zone, struct slab **idle, struct slab **full)
+trim_zone(struct uma_zone *zone)
 {
 	unsigned items = zone_bucket_items(zone);
 
-	*full = zone_scatter(zone, empty_depot(zone));
-	*idle = keg_trim(&zone->keg);
+	scatter(zone, empty_depot(zone));
+	keg_trim(&zone->keg);
 	if (items > 2)
 		/* relaxed: a hint. */
 		atomic_store_explicit(
@@ -335,8 +344,7 @@ zone_reclaim_all(enum zone_reclaim how)
 
 	strip_all(how);
 	for (;;) {
-		struct slab *idle = NULL;
-		struct slab *full = NULL;
+		const struct slab *before = keg_in_hand();
 		struct uma_zone *zone;
 
 		if (!gate_enter())
@@ -345,13 +353,10 @@ zone_reclaim_all(enum zone_reclaim how)
 		if (zone == NULL)
 			break;
 		if (how == ZONE_RECLAIM_ALL || is_quiet(zone))
-			trim_zone(zone, &idle, &full);
+			trim_zone(zone);
 		registry_drop(zone);
 		gate_leave();
-		if (idle != NULL || full != NULL) {
-			keg_dispose(&zone->keg, full);
-			keg_dispose(&zone->keg, idle);
-		}
+		keg_dispose(before);
 	}
 	supply_trim();
 	gate_leave();

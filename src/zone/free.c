@@ -71,7 +71,6 @@ zone_free_miss(struct uma_zone *zone, void *item, const char *function)
 	enum cache_pushed pushed;
 	struct bucket *fresh;
 	struct bucket *out;
-	struct slab *idle = NULL;
 
 	if (unlikely(watch_on))
 		zone_hand_in(zone, item, function);
@@ -88,10 +87,7 @@ zone_free_miss(struct uma_zone *zone, void *item, const char *function)
 			pushed = cache_push(zone, item, fresh, &out, function);
 		}
 	}
-	if (out != NULL)
-		idle = zone_displace(zone, out);
-	gate_leave();
-	keg_dispose(&zone->keg, idle);
+	zone_leave(zone, out);
 	if (pushed != CACHE_PUSHED)
 		give_one(zone, item, function);
 }

@@ -66,13 +66,8 @@ void zone_drop_gap(struct uma_zone *zone);
 
 /* drain.c */
 
-/* Buckets that left a record, to the depot or zone_scatter().  As that. */
-UMA_NODISCARD struct slab *zone_displace(
-    struct uma_zone *zone, struct bucket *list);
-
-/* Items of buckets to the keg, buckets to meta.  Inside the gate. */
-UMA_NODISCARD struct slab *zone_scatter(
-    struct uma_zone *zone, struct bucket *list);
+/* Leave the gate; buckets that left a record, or NULL, to where they fit. */
+void zone_leave(struct uma_zone *zone, struct bucket *out);
 
 /* Who wants a zone closed; on the stack of the thread that does. */
 struct closer {

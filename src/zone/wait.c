@@ -169,6 +169,7 @@ void *
 zone_take_cached(struct uma_zone *zone)
 {
 	struct zone_reading now;
+	struct keg_work work;
 	struct closer me;
 	void *item = NULL;
 
@@ -179,13 +180,13 @@ zone_take_cached(struct uma_zone *zone)
 	if (now.cached == 0)
 		return NULL;
 	/* What is found stays in its slab, and no fini runs. */
-	tally_add(&zone->keg.filling, 1);
+	keg_fill(&zone->keg, &work);
 	if (zone_close(zone, &me) == ZONE_CLOSED) {
 		if (keg_take(&zone->keg, &item, 1, M_NOWAIT) == 0)
 			item = NULL;
 		zone_open(zone, &me);
 	}
-	tally_add(&zone->keg.filling, (size_t)-1);
+	keg_filled(&work);
 	if (item != NULL)
 		zone_count(&zone->slow_allocs, 1);
 	return item;

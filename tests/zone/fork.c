@@ -198,4 +198,129 @@ TEST(child_of_a_child)
 	tear_down();
 }
 
+/* ---- a fork by a callback: what its thread has under way goes on ---- */
+
+static int forks_to_come;
+static pid_t made = -1; /* 0 in the child */
+
+static void
+fork_once(void *item, int bytes)
+{
+	(void)item;
+	(void)bytes;
+	if (forks_to_come != 0) {
+		forks_to_come = 0;
+		made = fork();
+	}
+}
+
+/* The child ends here, the parent when it has. */
+static void
+meet(void)
+{
+	int status = -1;
+
+	if (made == 0)
+		_exit(atomic_load(&harness.failures) != 0);
+	REQUIRE(waitpid(made, &status, 0) == made);
+	CHECK_EQ(status, 0);
+}
+
+/* So many and no more, and the neighbour's stay the neighbour's. */
+TEST(in_init_of_a_limited_zone)
+{
+	enum { LIMIT = 16, BYTES = 4096 };
+	static void *items[2][2 * LIMIT];
+	uma_zone_t zones[2];
+
+	for (int i = 0; i < 2; i++) {
+		zones[i] = uma_zcreate("limited", BYTES, NULL, NULL,
+		    i == 1 ? fork_once : NULL, NULL, 7, 0);
+		REQUIRE(uma_zone_set_obj(zones[i], NULL, LIMIT) == 1);
+	}
+	uma_prealloc(zones[0], LIMIT);
+	forks_to_come = 1;
+	uma_prealloc(zones[1], 1);
+	CHECK(made != -1);
+	for (int i = 0; i < 2; i++) {
+		int n = 0;
+
+		while (n < 2 * LIMIT &&
+		       (items[i][n] = uma_zalloc(zones[i], M_NOWAIT)) != NULL)
+			memset(items[i][n++], i, BYTES);
+		CHECK_EQ(n, LIMIT);
+	}
+	for (int k = 0; k < LIMIT; k++)
+		CHECK_EQ(*(char *)items[0][k], 0);
+	meet();
+}
+
+TEST(in_fini_while_other_slabs_are_in_hand)
+{
+	static void *items[200];
+	uma_zone_t zones[2];
+
+	for (int i = 0; i < 2; i++) {
+		zones[i] = uma_zcreate(
+		    "fini", 4096, NULL, NULL, NULL, fork_once, 7, 0);
+		for (int n = 0; n < 200; n++)
+			items[n] = uma_zalloc(zones[i], M_WAITOK);
+		for (int n = 0; n < 200; n++)
+			uma_zfree(zones[i], items[n]);
+	}
+	forks_to_come = 1;
+	uma_reclaim();
+	CHECK(made != -1);
+	/* It would wait for slabs that nobody has. */
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(uma_zdestroy(zones[i], M_NOWAIT), 0);
+	meet();
+}
+
+static _Atomic int waits = 1;
+
+static void
+wait_once(void *item, int bytes)
+{
+	(void)item;
+	(void)bytes;
+	if (atomic_exchange(&waits, 0) != 1)
+		return;
+	atomic_store(&waits, 2);
+	while (atomic_load(&waits) == 2)
+		sched_yield();
+}
+
+static void *
+fill(void *arg)
+{
+	uma_prealloc(arg, 10);
+	return NULL;
+}
+
+/* In the child it fills no more, and slabs may leave. */
+TEST(while_another_thread_fills)
+{
+	static void *items[1000];
+	uma_zone_t filled =
+	    uma_zcreate("filled", 4096, NULL, NULL, wait_once, NULL, 7, 0);
+	pthread_t t = thread_start(fill, filled);
+
+	while (atomic_load(&waits) != 2)
+		sched_yield();
+	made = fork();
+	if (made == 0) {
+		for (int i = 0; i < 1000; i++)
+			items[i] = uma_zalloc(filled, M_WAITOK);
+		for (int i = 0; i < 1000; i++)
+			uma_zfree(filled, items[i]);
+		uma_reclaim();
+		CHECK_EQ(zone_numbers(filled).slab_bytes, 0);
+	}
+	atomic_store(&waits, 3);
+	if (made != 0)
+		thread_join(t);
+	meet();
+}
+
 TEST_MAIN

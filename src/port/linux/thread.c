@@ -17,7 +17,7 @@ static uint64_t later(uint64_t ns);
 /*
  * Initial-exec on purpose.  The dynamic model asks __tls_get_addr(), which
  * may allocate, and this is asked inside malloc and in signal handlers.
- * It and cpu.c's have 64 bytes, which fit the space that the loader keeps for
+ * It and cpu.c's have 72 bytes, which fit the space that the loader keeps for
  * libraries loaded late.
  */
 static _Thread_local struct port_self self
