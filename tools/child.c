@@ -172,7 +172,7 @@ take_signals(void)
 {
 	static bool taken;
 	struct sigaction plain = { .sa_handler = SIG_DFL };
-	sigset_t set;
+	sigset_t set, blocked;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
@@ -182,7 +182,10 @@ take_signals(void)
 		taken = true;
 		/* Ignored, children would vanish without a status. */
 		sigaction(SIGCHLD, &plain, &chld_before);
-		sigprocmask(SIG_BLOCK, &set, &mask_before);
+		/* A reader that goes must not take the status with it. */
+		blocked = set;
+		sigaddset(&blocked, SIGPIPE);
+		sigprocmask(SIG_BLOCK, &blocked, &mask_before);
 		/* Orphans come to us; without it they are just not seen. */
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	}
@@ -223,7 +226,8 @@ start(const struct job *job)
 static void
 stop_with(int signal)
 {
-	if (signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU)
+	if (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN ||
+	    signal == SIGTTOU)
 		(void)kill(getpid(), SIGSTOP);
 }
 
@@ -295,10 +299,13 @@ settle(const struct job *job, const sigset_t *set, struct outcome *outcome)
 		outcome->left_running = true;
 		if (!job->wait && now() >= deadline)
 			return;
-		if (sigtimedwait(set, &info, &nap) > 0 &&
-		    asks_to_end(info.si_signo)) {
-			outcome->interrupted = true;
-			return;
+		if (sigtimedwait(set, &info, &nap) > 0) {
+			/* The orphans had the terminal's, as we did. */
+			stop_with(info.si_signo);
+			if (asks_to_end(info.si_signo)) {
+				outcome->interrupted = true;
+				return;
+			}
 		}
 		outcome->left_running = false;
 	}

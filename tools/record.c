@@ -69,7 +69,7 @@ char *
 clean_name(char *name)
 {
 	for (char *c = name; *c != '\0'; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
+		if (*c < ' ' || *c > '~')
 			*c = '?';
 	return name;
 }
@@ -90,7 +90,7 @@ parse_zone(char *line, struct zone *zone)
 	}
 	/* What follows "name", blanks and all. */
 	zone->name = line == NULL ? NULL : clean_name(line);
-	return line != NULL && *line != '\0';
+	return line != NULL;
 }
 
 static void

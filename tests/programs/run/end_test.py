@@ -55,6 +55,30 @@ class EndTest(Case):
         self.assertEqual(done.returncode, -signal.SIGABRT)
         self.assertIn("no process reported", done.stderr)
 
+    def test_a_reader_that_goes_leaves_the_status(self):
+        read, write = os.pipe()
+        process = subprocess.Popen(
+            [TOOL, "run", "--preload", LIBRARY, "--stats", "/dev/stdout",
+             "--", "sh", "-c", "sleep 0.1; exit 3"], env=self.env,
+            stdout=write, stderr=write)
+        os.close(write)
+        os.close(read)
+        self.assertEqual(process.wait(LIMIT), 3)
+        self.assertEqual(os.listdir(self.records), [])
+
+    def test_a_limit_on_files_does_not_kill(self):
+        done = self.run_it("--", "sh", "-c", "ulimit -f 0; exit 4")
+        self.assertEqual(done.returncode, 4, done.stderr)
+
+    def test_a_pipe_without_a_reader_is_not_waited_for(self):
+        fifo = self.home / "fifo"
+        os.mkfifo(fifo)
+        done = subprocess.run(
+            [WORK, "return", "1000", "3000"], timeout=LIMIT,
+            env={**self.env, "LD_PRELOAD": LIBRARY,
+                 "UMA_OPTIONS": f"report:{fifo}"})
+        self.assertEqual(done.returncode, 0)
+
     def test_a_forked_child_counts_its_own(self):
         table, done = self.stats_of(WORK, "fork", 1000, 3000)
         row = self.class_of(table, 3000)
@@ -118,6 +142,32 @@ class SignalTest(Case):
         self.stop.touch()
         process.communicate(timeout=LIMIT)
         self.assertEqual(process.returncode, 7)
+
+    def test_stops_with_a_command_that_was_stopped(self):
+        process = self.start("--", "sh", self.loop("USR1"), process_group=0)
+        child = int(process.stdout.readline().split()[1])
+        os.kill(child, signal.SIGSTOP)
+        wait_for(lambda: state_of(process.pid) == "T")
+        process.send_signal(signal.SIGCONT)
+        wait_for(lambda: state_of(child) != "T")
+        self.stop.touch()
+        process.communicate(timeout=LIMIT)
+        self.assertEqual(process.returncode, 7)
+
+    def test_stops_while_it_waits_for_what_was_left(self):
+        stop = self.home / "stop"
+        process = self.start(
+            "--wait", "--", "sh", "-c",
+            f"(while [ ! -e {stop} ]; do sleep 0.02; done) >&- 2>&- &"
+            " echo left; exit 5", process_group=0)
+        process.stdout.readline()
+        time.sleep(0.1)
+        process.send_signal(signal.SIGTSTP)
+        wait_for(lambda: state_of(process.pid) == "T")
+        process.send_signal(signal.SIGCONT)
+        stop.touch()
+        process.communicate(timeout=LIMIT)
+        self.assertEqual(process.returncode, 5)
 
     def read_until(self, fd, text):
         seen = ""
