@@ -145,8 +145,8 @@ UMA_EXPORT int uma_zdestroy(uma_zone_t zone, int wait);
  *           every byte of the item is zero before the constructor runs.
  * Returns:  the item, aligned as the zone was created; NULL with M_NOWAIT
  *           only, when there is no memory or a zone of fixed size is
- *           exhausted.  What other threads are moving between layers at that
- *           moment is not waited for.  errno is left alone.
+ *           exhausted.  What other threads are moving between layers, or
+ *           making, at that moment is not waited for.  errno is left alone.
  * Owns:     the item is the caller's until freed to the same zone, by any
  *           thread, once.
  * Context:  thread-safe.  With M_NOWAIT also from a signal handler, whatever
@@ -190,7 +190,8 @@ UMA_EXPORT void uma_prealloc(uma_zone_t zone, int itemcnt);
  * Empties the caches of all CPUs and every depot, runs fini on the items of
  * empty slabs (not in NOFREE zones) and returns their pages.
  *
- * Context:  thread-safe; not from a callback or a signal handler.
+ * Context:  thread-safe; not from a callback or a signal handler.  While
+ *           another thread forks it does nothing, or not all of it.
  * Cost:     one membarrier for each batch of zones.
  */
 UMA_EXPORT void uma_reclaim(void);

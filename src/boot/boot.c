@@ -99,6 +99,17 @@ watch_forks(void)
 	watching = true;
 }
 
+/*
+ * As early as can be: handlers that are registered before it run after it in a
+ * fork, when nobody gets in any more, and must not wait for a lock whose owner
+ * is inside a call that does not end before the fork: see lock.h.
+ */
+__attribute__((constructor(101))) static void
+watch_forks_early(void)
+{
+	watch_forks();
+}
+
 bool
 boot_wake(void)
 {

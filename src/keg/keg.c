@@ -485,9 +485,9 @@ keg_stop(struct keg *keg)
 {
 	struct slab *s;
 
-	for (;;) {
+	for (unsigned turns = 0;;) {
 		if (!gate_lock(&keg->lock)) {
-			port_yield();
+			port_give_way(&turns);
 			continue;
 		}
 		keg_adopt_all(keg);
@@ -496,7 +496,7 @@ keg_stop(struct keg *keg)
 		gate_unlock(&keg->lock);
 		if (s == NULL)
 			return;
-		port_yield();
+		port_give_way(&turns);
 	}
 }
 

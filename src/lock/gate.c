@@ -142,6 +142,7 @@ gate_fork_prepare(void)
 {
 	struct port_self *self = port_self();
 	bool nested = self->gate != OUTSIDE;
+	unsigned turns = 0;
 
 	self->forks++;
 	if (nested)
@@ -150,7 +151,7 @@ gate_fork_prepare(void)
 	/* seq_cst, pairs with the load in gate_enter(). */
 	atomic_fetch_add_explicit(&forks, 1, memory_order_seq_cst);
 	while (must_wait(nested))
-		port_yield();
+		port_give_way(&turns);
 }
 
 void

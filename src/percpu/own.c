@@ -167,7 +167,7 @@ percpu_reopen(struct cache *c)
 static bool
 mark(struct cache *c, uint64_t token, uint64_t *was_out)
 {
-	for (;;) {
+	for (unsigned turns = 0;;) {
 		/* relaxed: the exchange orders. */
 		uint64_t was =
 		    atomic_load_explicit(&c->word, memory_order_relaxed);
@@ -178,7 +178,7 @@ mark(struct cache *c, uint64_t token, uint64_t *was_out)
 		if (is_owned(was) && was != CLOSED) {
 			if (gate_forking())
 				return false;
-			port_yield();
+			port_give_way(&turns);
 			continue;
 		}
 		/* acquire, pairs with percpu_release() and percpu_close(). */

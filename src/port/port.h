@@ -146,6 +146,19 @@ void port_yield(void);
 /* Sleep for about so long. */
 void port_sleep(uint64_t ns);
 
+/*
+ * Wait a turn for a thread that is done soon.  After many it sleeps: one of a
+ * real-time class never yields to a thread of a lower priority on its CPU.
+ */
+static inline void
+port_give_way(unsigned *turns)
+{
+	if (++*turns <= 64)
+		port_yield();
+	else
+		port_sleep(50000);
+}
+
 /* A clock that never goes back. */
 uint64_t port_now_ns(void);
 

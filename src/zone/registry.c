@@ -130,10 +130,12 @@ registry_drop(struct uma_zone *zone)
 void
 registry_retire(struct uma_zone *zone)
 {
+	unsigned turns = 0;
+
 	/* seq_cst, pairs with registry_next(): it sees this, or we see it. */
 	atomic_store_explicit(&zone->state, ZONE_DEAD, memory_order_seq_cst);
 	while (atomic_load_explicit(&zone->walkers, memory_order_seq_cst) != 0)
-		port_yield();
+		port_give_way(&turns);
 }
 
 bool

@@ -198,6 +198,57 @@ TEST(child_of_a_child)
 	tear_down();
 }
 
+/* ---- a lock that the program's fork handlers take, too ---- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void
+lock_it(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+static void
+unlock_it(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+static void *
+work_under_it(void *arg)
+{
+	(void)arg;
+	while (atomic_load(&stop) == 0) {
+		lock_it();
+		zone_end(zone_make("under a lock", 64, 7));
+		unlock_it();
+	}
+	return NULL;
+}
+
+/*
+ * The handlers are here before any call of the library.  If theirs came after
+ * the library's, the forker would wait for a thread that waits for the fork.
+ */
+TEST_TIME(handlers_take_a_lock_that_is_held_over_calls, 60)
+{
+	pthread_t t;
+
+	REQUIRE(pthread_atfork(lock_it, unlock_it, unlock_it) == 0);
+	t = thread_start(work_under_it, NULL);
+	for (int i = 0; i < 100; i++) {
+		int status = -1;
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(0);
+		REQUIRE(waitpid(pid, &status, 0) == pid);
+		CHECK_EQ(status, 0);
+	}
+	atomic_store(&stop, 1);
+	thread_join(t);
+}
+
 /* ---- a fork by a callback: what its thread has under way goes on ---- */
 
 static int forks_to_come;
