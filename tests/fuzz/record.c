@@ -50,7 +50,7 @@ lines_of(const char *text, size_t bytes)
 	for (size_t i = 0; i < bytes; i++) {
 		unsigned char c = (unsigned char)text[i];
 
-		FUZZ_CHECK(c == '\n' || (c >= ' ' && c != 0x7f));
+		FUZZ_CHECK(c == '\n' || (c >= ' ' && c <= '~'));
 		lines += c == '\n';
 	}
 	FUZZ_CHECK(bytes == 0 || text[bytes - 1] == '\n');
@@ -101,8 +101,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	FUZZ_CHECK(pwrite(file, data, bytes, 0) == (ssize_t)bytes);
 	complaints = 0;
 	record_read(file, &tally);
-	for (size_t i = 0; i < tally.zone_count; i++)
-		FUZZ_CHECK(tally.zones[i].name[0] != '\0');
 	FUZZ_CHECK(complaints <= 1);
 	FUZZ_CHECK(tally.zone_count <= RECORD_ROWS_MAX);
 	FUZZ_CHECK(tally.type_count <= RECORD_ROWS_MAX);
