@@ -49,10 +49,12 @@ wake_percpu(void)
 static void
 fork_prepare(void)
 {
+	unsigned turns = 0;
+
 	while (atomic_load_explicit(&state, memory_order_acquire) == WAKING &&
 	       atomic_load_explicit(&waker, memory_order_relaxed) !=
 		   port_thread_id())
-		port_yield();
+		port_give_way(&turns);
 	gate_fork_prepare();
 }
 
@@ -92,11 +94,11 @@ run(void)
 static void
 watch_forks(void)
 {
-	static bool watching;
+	static _Atomic bool watching;
 
-	if (!watching)
+	/* relaxed: a constructor and another thread's first call may meet. */
+	if (!atomic_exchange_explicit(&watching, true, memory_order_relaxed))
 		port_at_fork(fork_prepare, gate_fork_parent, fork_child);
-	watching = true;
 }
 
 /*

@@ -18,7 +18,7 @@ enum { WOULD_BLOCK = 11 };
 static bool
 await_items(uma_zone_t zone, int wait)
 {
-	for (;;) {
+	for (unsigned turns = 0;;) {
 		/* acquire, pairs with the add in give_one(). */
 		uint32_t freed =
 		    atomic_load_explicit(&zone->freed, memory_order_acquire);
@@ -31,7 +31,7 @@ await_items(uma_zone_t zone, int wait)
 		if (out == 0)
 			return true;
 		if (walkers != 0 || out == SIZE_MAX) {
-			port_yield();
+			port_give_way(&turns);
 			continue;
 		}
 		if (wait == M_NOWAIT)

@@ -198,6 +198,20 @@ TEST(child_of_a_child)
 	tear_down();
 }
 
+static pid_t made = -1; /* 0 in the child */
+
+/* The child ends here, the parent when it has. */
+static void
+meet(void)
+{
+	int status = -1;
+
+	if (made == 0)
+		_exit(atomic_load(&harness.failures) != 0);
+	REQUIRE(waitpid(made, &status, 0) == made);
+	CHECK_EQ(status, 0);
+}
+
 /* ---- a lock that the program's fork handlers take, too ---- */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -237,13 +251,8 @@ TEST_TIME(handlers_take_a_lock_that_is_held_over_calls, 60)
 	REQUIRE(pthread_atfork(lock_it, unlock_it, unlock_it) == 0);
 	t = thread_start(work_under_it, NULL);
 	for (int i = 0; i < 100; i++) {
-		int status = -1;
-		pid_t pid = fork();
-
-		if (pid == 0)
-			_exit(0);
-		REQUIRE(waitpid(pid, &status, 0) == pid);
-		CHECK_EQ(status, 0);
+		made = fork();
+		meet();
 	}
 	atomic_store(&stop, 1);
 	thread_join(t);
@@ -252,7 +261,6 @@ TEST_TIME(handlers_take_a_lock_that_is_held_over_calls, 60)
 /* ---- a fork by a callback: what its thread has under way goes on ---- */
 
 static int forks_to_come;
-static pid_t made = -1; /* 0 in the child */
 
 static void
 fork_once(void *item, int bytes)
@@ -263,18 +271,6 @@ fork_once(void *item, int bytes)
 		forks_to_come = 0;
 		made = fork();
 	}
-}
-
-/* The child ends here, the parent when it has. */
-static void
-meet(void)
-{
-	int status = -1;
-
-	if (made == 0)
-		_exit(atomic_load(&harness.failures) != 0);
-	REQUIRE(waitpid(made, &status, 0) == made);
-	CHECK_EQ(status, 0);
 }
 
 /* So many and no more, and the neighbour's stay the neighbour's. */
