@@ -26,6 +26,8 @@ static struct pagemap_leaf first_leaf;
 static _Atomic bool first_taken;
 
 struct pagemap_window pagemap_window = PAGEMAP_NO_WINDOW;
+extern struct pagemap_window uma_window
+    __attribute__((alias("pagemap_window")));
 
 /*
  * Where all memory is the caller's: the words of one leaf's span of addresses.

@@ -77,6 +77,9 @@ struct pagemap_window {
 
 extern struct pagemap_window pagemap_window;
 
+/* The same, exported for the hits of near. */
+UMA_EXPORT extern struct pagemap_window uma_window;
+
 /*
  * Open the window: around `memory` if that is all there is, without asking the
  * system, else around where the system maps.  Called once, by boot, before any

@@ -25,9 +25,8 @@ void
 uma_fast_check(uint32_t version)
 {
 	if (version != UMA_FAST_ABI)
-		uma_crime(__func__,
-		    "program was compiled with another <uma/fast.h>", NULL,
-		    NULL);
+		uma_crime(__func__, "program was built for another libuma",
+		    NULL, NULL);
 }
 
 bool

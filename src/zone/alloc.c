@@ -35,6 +35,13 @@ uma_zalloc(uma_zone_t zone, int wait)
 	return alloc_slow(zone, NULL, wait, __func__);
 }
 
+/* See zone.h. */
+void *
+uma_missed_zalloc(uma_zone_t zone, int wait)
+{
+	return alloc_slow(zone, NULL, wait, "uma_zalloc");
+}
+
 /* See uma.h. */
 void *
 uma_zalloc_arg(uma_zone_t zone, void *arg, int wait)

@@ -16,6 +16,13 @@ uma_zfree(uma_zone_t zone, void *item)
 	free_slow(zone, item, NULL, __func__);
 }
 
+/* See zone.h. */
+void
+uma_missed_zfree(uma_zone_t zone, void *item)
+{
+	free_slow(zone, item, NULL, "uma_zfree");
+}
+
 /* See uma.h. */
 void
 uma_zfree_arg(uma_zone_t zone, void *item, void *arg)

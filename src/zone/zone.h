@@ -119,6 +119,13 @@ zone_starts(const struct uma_zone *zone, const void *item)
 	       likely(pagemap_starts(zone->magic, item));
 }
 
+/*
+ * What uma_zalloc() and uma_zfree() do beyond the hit, for the hits of near:
+ * exported for them.
+ */
+UMA_EXPORT void *uma_missed_zalloc(uma_zone_t zone, int wait);
+UMA_EXPORT void uma_missed_zfree(uma_zone_t zone, void *item);
+
 /* registry.c */
 
 /*

@@ -63,8 +63,7 @@ TEST(a_double_free_on_top_is_seen_at_once)
 TEST(a_program_of_another_layout_stops_at_once)
 {
 	DIES(uma_fast_check(UMA_FAST_ABI + 1),
-	    "uma: uma_fast_check: program was compiled with another "
-	    "<uma/fast.h>");
+	    "uma: uma_fast_check: program was built for another libuma");
 	uma_fast_check(UMA_FAST_ABI);
 }
 

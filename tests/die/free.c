@@ -259,11 +259,16 @@ TEST(item_of_another_zone)
 		uma_zone_t b = zone_make("b", sizes[i], 7);
 		uma_zone_t c = zone_make("c", sizes[i] + 8, 7);
 		void *item = uma_zalloc(a, M_WAITOK);
+		void *others[ZONE_OTHERS];
 
 		free_dies(b, "b", item, "item of another zone");
 		free_dies(c, "c", item, "item of another zone");
 		uma_zfree(b, uma_zalloc(b, M_WAITOK));
 		free_dies(b, "b", item, "item of another zone");
+		uma_zfree(b, zone_take_warm(b, others));
+		free_dies(b, "b", item, "item of another zone");
+		for (int n = 0; n < ZONE_OTHERS; n++)
+			uma_zfree(b, others[n]);
 		uma_zfree(a, item);
 		zone_end(a);
 		zone_end(b);

@@ -28,6 +28,8 @@ const char *const scenario_names[SCENARIOS] = {
 	[FREE_MISS] = "uma_zfree, miss",
 	[FAST_ALLOC] = "uma_fast_zalloc",
 	[FAST_FREE] = "uma_fast_zfree",
+	[NEAR_ALLOC] = "uma_zalloc, linked in",
+	[NEAR_FREE] = "uma_zfree, linked in",
 	[DESTROY] = "uma_zdestroy",
 	[VM_ALLOC] = "zalloc",
 	[VM_FREE] = "zfree",
@@ -150,9 +152,10 @@ is_push(void)
 {
 	return cell.scenario == FREE || cell.scenario == FREE_ARG ||
 	       cell.scenario == FREE_DTOR || cell.scenario == FAST_FREE ||
-	       cell.scenario == VM_FREE || cell.scenario == VM_FREE_BIG ||
-	       cell.scenario == FREE_BLOCK || cell.scenario == REALLOC_NONE ||
-	       cell.scenario == REALLOC_MOVE || cell.scenario == TYPED_FREE;
+	       cell.scenario == NEAR_FREE || cell.scenario == VM_FREE ||
+	       cell.scenario == VM_FREE_BIG || cell.scenario == FREE_BLOCK ||
+	       cell.scenario == REALLOC_NONE || cell.scenario == REALLOC_MOVE ||
+	       cell.scenario == TYPED_FREE;
 }
 
 bool

@@ -38,6 +38,8 @@ enum scenario {
 	FREE_MISS,
 	FAST_ALLOC, /* inlined into the worker: uma/fast.h */
 	FAST_FREE,
+	NEAR_ALLOC, /* linked into the worker; the others are the library's */
+	NEAR_FREE,
 	DESTROY, /* of a zone of one record, of great age: owns it */
 	VM_ALLOC,
 	VM_FREE,

@@ -12,6 +12,7 @@
 
 #include "hostile.h"
 
+#include <dlfcn.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
@@ -197,9 +198,10 @@ static bool
 is_push(enum scenario s)
 {
 	return s == FREE || s == FREE_ARG || s == FREE_DTOR || s == FREE_MISS ||
-	       s == FAST_FREE || s == FREE_BLOCK || s == FREE_BLOCK_MISS ||
-	       s == REALLOC_NONE || s == REALLOC_MOVE || s == VM_FREE ||
-	       s == VM_FREE_BIG || s == TYPED_FREE || s == TYPED_FREE_COUNT;
+	       s == FAST_FREE || s == NEAR_FREE || s == FREE_BLOCK ||
+	       s == FREE_BLOCK_MISS || s == REALLOC_NONE || s == REALLOC_MOVE ||
+	       s == VM_FREE || s == VM_FREE_BIG || s == TYPED_FREE ||
+	       s == TYPED_FREE_COUNT;
 }
 
 /* Whether the block under test is of the type of one use. */
@@ -321,6 +323,23 @@ prepare(enum scenario s)
 		make_short();
 }
 
+/* The library's own, where -luma links others into the program. */
+static void *(*library_zalloc)(uma_zone_t zone, int wait);
+static void (*library_zfree)(uma_zone_t zone, void *item);
+
+static void
+find_library(void)
+{
+	void *symbol = dlsym(RTLD_DEFAULT, "uma_zalloc");
+
+	memcpy(&library_zalloc, &symbol, sizeof symbol);
+	symbol = dlsym(RTLD_DEFAULT, "uma_zfree");
+	memcpy(&library_zfree, &symbol, sizeof symbol);
+	expect(library_zalloc != NULL && library_zalloc != uma_zalloc &&
+		   library_zfree != NULL && library_zfree != uma_zfree,
+	    "the library's hits are not to be found");
+}
+
 /* Functions, to be found by their names. */
 static __attribute__((noinline)) void *
 fast_alloc(void)
@@ -347,9 +366,11 @@ call_alloc(enum scenario s, void *other)
 	if (s == ALLOC_ARG)
 		return uma_zalloc_arg(zone, &sh, M_NOWAIT);
 	if (s == ALLOC_ZERO)
-		return uma_zalloc(zone, M_NOWAIT | M_ZERO);
-	if (!is_malloc)
+		return library_zalloc(zone, M_NOWAIT | M_ZERO);
+	if (s == NEAR_ALLOC)
 		return uma_zalloc(zone, M_NOWAIT);
+	if (!is_malloc)
+		return library_zalloc(zone, M_NOWAIT);
 	if (s == CALLOC)
 		return calloc(1, BLOCK_BYTES);
 	if (s == REALLOC_GROW || s == REALLOC_SHRINK)
@@ -398,8 +419,10 @@ call_free(enum scenario s, void *item)
 		fast_free(item);
 	else if (s == FREE_ARG)
 		uma_zfree_arg(zone, item, &sh);
-	else if (!is_malloc)
+	else if (s == NEAR_FREE)
 		uma_zfree(zone, item);
+	else if (!is_malloc)
+		library_zfree(zone, item);
 	else if (s == REALLOC_MOVE)
 		large = realloc(item, LARGE_BYTES);
 	else if (s == REALLOC_NONE)
@@ -546,6 +569,7 @@ main(int argc, char **argv)
 	if (argc != 3)
 		return 2;
 	set_up(atoi(argv[1]), atoi(argv[2]));
+	find_library();
 	uma_stats(&s);
 	if (s.percpu_mode == 0)
 		return 77;
