@@ -101,20 +101,22 @@ take_caches(struct uma_zone *zone)
 		zone->caches = percpu_take(1);
 }
 
-/* Where the hit looks: at the caches, or at nothing. */
-static void
-aim_hit(struct uma_zone *zone)
+void
+zone_aim_hit(struct uma_zone *zone)
 {
 	bool plain = zone->ctor == NULL && zone->dtor == NULL;
 	const struct slab_layout *l = &zone->keg.layout;
+	/* Where a last slab ends early the hit cannot see. */
+	bool whole = zone->keg.items_max % l->items == 0;
 
 	zone->fast = plain && percpu_mode == PERCPU_RSEQ && zone->caches != 0
 			 ? zone->caches
 			 : percpu_nothing();
 	zone->rseq = percpu_rseq;
-	zone->magic = l->slab_bytes == GRANULE && zone->keg.allocf == NULL
-			  ? pagemap_magic(l->stride)
-			  : 0;
+	zone->magic =
+	    l->slab_bytes == GRANULE && zone->keg.allocf == NULL && whole
+		? pagemap_magic(l->stride)
+		: 0;
 	if (zone->magic == 0)
 		zone->keg.hit = 0;
 	else if (zone->owner != 0)
@@ -130,7 +132,7 @@ zone_drop_gap(struct uma_zone *zone)
 	const struct slab_layout *l = &zone->keg.layout;
 
 	keg_shape(&zone->keg, l->item_bytes, l->align, 0);
-	aim_hit(zone);
+	zone_aim_hit(zone);
 }
 
 static void
@@ -196,7 +198,7 @@ zone_make(const struct zone_plan *plan)
 	zone->caches = plan->caches;
 	if (percpu_mode != PERCPU_OFF)
 		take_caches(zone);
-	aim_hit(zone);
+	zone_aim_hit(zone);
 	registry_publish(zone);
 	gate_leave();
 	return zone;
@@ -211,7 +213,7 @@ zone_open_caches(void)
 		if (!gate_enter())
 			continue;
 		take_caches(zone);
-		aim_hit(zone);
+		zone_aim_hit(zone);
 		gate_leave();
 	}
 }
@@ -234,7 +236,7 @@ uma_zone_set_allocf(uma_zone_t zone, uma_alloc allocf)
 	else if (zone->keg.allocf != NULL && allocf == NULL)
 		watch_pool_end(zone);
 	zone->keg.allocf = allocf;
-	aim_hit(zone);
+	zone_aim_hit(zone);
 }
 
 /* See uma.h. */

@@ -61,7 +61,12 @@ struct bucket *cache_strip(
 unsigned zone_bucket_items(struct uma_zone *zone);
 void zone_bucket_more(struct uma_zone *zone);
 
-/* create.c: items where they are without a tool, as others map them too. */
+/* create.c */
+
+/* Where the hit looks: at the caches, or at nothing. */
+void zone_aim_hit(struct uma_zone *zone);
+
+/* Items where they are without a tool, as others map them too. */
 void zone_drop_gap(struct uma_zone *zone);
 
 /* drain.c */

@@ -108,10 +108,5 @@ uma_zone_set_obj(uma_zone_t zone, struct vm_object *object, int size)
 		return 0;
 	}
 	zone->object = object;
-	if ((size_t)size % keg->layout.items != 0) {
-		/* The last slab ends early: the hit cannot see where. */
-		keg->hit = 0;
-		zone->hit = ZONE_NO_HIT;
-	}
 	return 1;
 }

@@ -112,13 +112,19 @@ TEST(what_was_a_slab_is_no_hit)
 	CHECK(!zone_starts(zone, items[0]));
 }
 
-/* The last slab has room for more, which is nobody's. */
-TEST(behind_the_limit_is_no_item)
+/*
+ * The last slab has room for more, which is nobody's; also after the caches
+ * open, as they do in a start by hand.
+ */
+static void
+end_at_the_limit(bool opens)
 {
 	uma_zone_t zone = make();
 	char *last = NULL;
 
 	REQUIRE(uma_zone_set_obj(zone, NULL, FEW) == 1);
+	if (opens)
+		zone_open_caches();
 	take(zone, FEW);
 	for (int i = 0; i < FEW; i++)
 		if ((char *)items[i] > last)
@@ -127,6 +133,12 @@ TEST(behind_the_limit_is_no_item)
 	DIES(uma_zfree(zone, last),
 	    "uma: uma_zfree: pointer into an item: ptr %p zone \"bounds\"",
 	    (void *)last);
+}
+
+TEST(behind_the_limit_is_no_item)
+{
+	end_at_the_limit(false);
+	end_at_the_limit(true);
 }
 
 /* ---- the line ---- */
