@@ -24,7 +24,7 @@
  * The number of what programs know of the library's layout, by <uma/fast.h> and
  * by what -luma links into them.  The library's soname changes with it.
  */
-#define UMA_FAST_ABI 2u
+#define UMA_FAST_ABI 2u /* libuma.so.1 */
 
 /* The record of CPU i is at caches + (i << UMA_CPU_SHIFT). */
 #define UMA_CPU_SHIFT 14

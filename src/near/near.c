@@ -3,11 +3,10 @@
  * near - the hits of a plain zone, linked into whoever calls them
  *
  * Why it is here.  A call of a shared library goes from a program to a place
- * far away: processors predict a call at once only where its target shares
- * the upper bits of the address, on a Zen 4 all from bit 37, and programs and
- * libraries do not.  Two such calls are six cycles, as much as the rest of
- * the hits.  So -luma stands for two files: an archive with these hits, and
- * the library behind it for all else.
+ * far away, and there a processor predicts it late: on a Zen 4 three cycles
+ * later than where all bits of the address from 37 on are the caller's.  So
+ * -luma stands for two files: an archive with these hits, and the library
+ * behind it for all else (docs/adr/0013).
  *
  *	program                          libuma.so.1
  *	  uma_zalloc   hit
@@ -20,9 +19,10 @@
  * time or links libuma.so.1 itself.
  *
  * What holds.
- *   1. A program keeps what it was linked with: UMA_FAST_ABI is the number of
- *      all of the layout that is known here and in fast.h, and the library's
- *      soname changes with it.  Who has another number stops at load.
+ *   1. A program keeps what it was linked with.  UMA_FAST_ABI is the number of
+ *      all that is known here and in fast.h: what is asserted below, the words
+ *      of a record (port/arch/arch.h), where an item starts (pagemap.h).  The
+ *      soname changes with it, and who has another number stops at load.
  *   2. What is linked with these may be unloaded: a hit leaves no address of
  *      a descriptor behind.
  *
@@ -41,7 +41,13 @@ _Static_assert(offsetof(struct uma_zone, fast) == 16 &&
 		   offsetof(struct uma_zone, hit) == 24 &&
 		   offsetof(struct uma_zone, rseq) == 32 &&
 		   offsetof(struct uma_zone, magic) == 60 &&
-		   sizeof(struct pagemap_window) == 24 && UMA_FAST_ABI == 2,
+		   offsetof(struct arch_rseq, area) == 0 &&
+		   offsetof(struct arch_rseq, index) == 8 &&
+		   offsetof(struct pagemap_window, base) == 0 &&
+		   offsetof(struct pagemap_window, granules) == 8 &&
+		   offsetof(struct pagemap_window, words) == 16 &&
+		   GRANULE_BITS == 16 && UMA_CPU_SHIFT == 14 &&
+		   UMA_FAST_ABI == 2,
     "programs know this layout: see UMA_FAST_ABI");
 
 __attribute__((constructor)) static void
@@ -54,7 +60,7 @@ near_start(void)
 UMA_HIT void *
 uma_zalloc(uma_zone_t zone, int wait)
 {
-	if (likely((unsigned)wait <= M_WAITOK && zone != NULL)) {
+	if (zone_may_hit(zone, wait)) {
 		intptr_t area = zone->rseq.area;
 		void *item = uma_fast_pop(zone->fast, area, zone->rseq.index);
 
@@ -70,8 +76,7 @@ UMA_HIT void
 uma_zfree(uma_zone_t zone, void *item)
 {
 	if (likely(zone != NULL) &&
-	    likely(pagemap_hit(&uma_window, item) == zone->hit) &&
-	    likely(pagemap_starts(zone->magic, item))) {
+	    likely(zone_starts_in(&uma_window, zone, item))) {
 		intptr_t area = zone->rseq.area;
 		int pushed =
 		    uma_fast_push(zone->fast, area, zone->rseq.index, item);

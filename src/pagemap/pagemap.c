@@ -26,6 +26,7 @@ static struct pagemap_leaf first_leaf;
 static _Atomic bool first_taken;
 
 struct pagemap_window pagemap_window = PAGEMAP_NO_WINDOW;
+/* A second name: the library reaches what it exports through a table. */
 extern struct pagemap_window uma_window
     __attribute__((alias("pagemap_window")));
 

@@ -77,7 +77,10 @@ struct pagemap_window {
 
 extern struct pagemap_window pagemap_window;
 
-/* The same, exported for the hits of near. */
+/*
+ * The same under another name, exported: the hits of near in programs that are
+ * linked read it until the soname changes, its fields and GRANULE_BITS and all.
+ */
 UMA_EXPORT extern struct pagemap_window uma_window;
 
 /*

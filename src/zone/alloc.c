@@ -26,7 +26,7 @@ static void *refill(uma_zone_t zone, int wait);
 UMA_HIT void *
 uma_zalloc(uma_zone_t zone, int wait)
 {
-	if (likely((unsigned)wait <= M_WAITOK && zone != NULL)) {
+	if (zone_may_hit(zone, wait)) {
 		void *item = zone_pop(zone);
 
 		if (likely(item != NULL))
@@ -46,7 +46,7 @@ uma_missed_zalloc(uma_zone_t zone, int wait)
 void *
 uma_zalloc_arg(uma_zone_t zone, void *arg, int wait)
 {
-	if (likely((unsigned)wait <= M_WAITOK && zone != NULL)) {
+	if (zone_may_hit(zone, wait)) {
 		void *item = zone_pop(zone);
 
 		if (likely(item != NULL))

@@ -113,15 +113,30 @@ zone_push(const struct uma_zone *zone, void *item)
  * also for zones whose slabs ask for more than one look.
  */
 UMA_FAST bool
-zone_starts(const struct uma_zone *zone, const void *item)
+zone_starts_in(const struct pagemap_window *window, const struct uma_zone *zone,
+    const void *item)
 {
-	return likely(pagemap_hit(&pagemap_window, item) == zone->hit) &&
+	return likely(pagemap_hit(window, item) == zone->hit) &&
 	       likely(pagemap_starts(zone->magic, item));
 }
 
+UMA_FAST bool
+zone_starts(const struct uma_zone *zone, const void *item)
+{
+	return zone_starts_in(&pagemap_window, zone, item);
+}
+
+/* Whether the hit may be tried: no flag but one of the two, or none. */
+UMA_FAST bool
+zone_may_hit(const struct uma_zone *zone, int wait)
+{
+	return likely((unsigned)wait <= M_WAITOK && zone != NULL);
+}
+
 /*
- * What uma_zalloc() and uma_zfree() do beyond the hit, for the hits of near:
- * exported for them.
+ * What uma_zalloc() and uma_zfree() do beyond the hit, for the hits of near.
+ * Programs that are linked call them until the soname changes, so what they
+ * are given and do stays until then.
  */
 UMA_EXPORT void *uma_missed_zalloc(uma_zone_t zone, int wait);
 UMA_EXPORT void uma_missed_zfree(uma_zone_t zone, void *item);

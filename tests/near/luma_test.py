@@ -2,17 +2,30 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """-luma is the archive of near and the library: linked.c says so of itself.
 
-Arguments: the source root, the library, the compiler.  As a user links it, with
-each linker that is here and in each way that moves a program's symbols.
+Arguments: the source root, the library, the compiler.  As a user links it:
+with each linker that is here, in each way that moves a program's symbols, as a
+shared object, beside one, and statically, where the archive gives way.
 """
 import pathlib
 import subprocess
 import sys
 import tempfile
 
-WAYS = (["-fuse-ld=bfd"], ["-fuse-ld=gold"], ["-fuse-ld=lld"], ["-no-pie"],
-        ["-Wl,--as-needed"], ["-Wl,--export-dynamic"], ["-Wl,--gc-sections"],
-        ["-flto", "-fno-plt"], ["-Wl,-z,now"])
+PROGRAMS = (["-fuse-ld=bfd"], ["-fuse-ld=gold"], ["-fuse-ld=lld"],
+            ["-no-pie"], ["-Wl,--as-needed"], ["-Wl,--export-dynamic"],
+            ["-Wl,--gc-sections"], ["-flto", "-fno-plt"], ["-Wl,-z,now"])
+USER = """#include <uma/uma.h>
+%s int
+use(void)
+{
+	uma_zone_t zone = uma_zcreate("user", 64, NULL, NULL, NULL, NULL, 7, 0);
+	void *item = uma_zalloc(zone, M_WAITOK);
+
+	uma_zfree(zone, item);
+	return uma_zdestroy(zone, M_NOWAIT);
+}
+"""
+MAIN = "int use(void);\nint main(void) { return use(); }\n"
 
 
 def run(*command):
@@ -20,34 +33,93 @@ def run(*command):
                           text=True)
 
 
-def problem(root, library, compiler, way, tmp):
-    """What is wrong; None if nothing is; "" if the way is not known here."""
-    empty, program = tmp / "empty.c", tmp / "linked"
-    empty.write_text("int main(void) { return 0; }\n")
-    if run(*compiler, *way, empty, "-o", tmp / "empty").returncode != 0:
-        return ""
-    made = run(*compiler, "-O2", *way, "-I", root / "include", "-I",
-               root / "tests", root / "tests/near/linked.c", "-o", program,
-               "-L", library.parent, "-luma", "-lpthread",
-               "-Wl,-rpath," + str(library.parent))
-    if made.returncode != 0:
-        return made.stderr
-    done = run(program)
-    return None if done.returncode == 0 else done.stdout + done.stderr
+class Luma:
+    def __init__(self, root, library, compiler, tmp):
+        self.include, self.tests = root / "include", root / "tests"
+        self.libraries, self.compiler, self.tmp = library.parent, compiler, tmp
+        (tmp / "main.c").write_text(MAIN)
+        (tmp / "user.c").write_text(USER % "")
+        (tmp / "hidden.c").write_text(USER % "static" +
+                                      MAIN.replace("int use(void);", ""))
+        (tmp / "empty.c").write_text("int main(void) { return 0; }\n")
+
+    def knows(self, *way):
+        return run(*self.compiler, *way, self.tmp / "empty.c", "-o",
+                   self.tmp / "empty").returncode == 0
+
+    def link(self, out, *parts):
+        """What the compiler says; nothing if it links."""
+        paths = [f"-Wl,-rpath,{path}" for path in (self.libraries, self.tmp)]
+        done = run(*self.compiler, "-O2", "-I", self.include, "-I", self.tests,
+                   *parts, "-o", self.tmp / out, "-L", self.libraries,
+                   "-luma", "-lpthread", *paths)
+        return done.stderr if done.returncode != 0 else ""
+
+    def own(self, file):
+        """The hits that are in a file."""
+        names = run("nm", "--defined-only", self.tmp / file).stdout.split()
+        return {"uma_zalloc", "uma_zfree"} & set(names)
+
+    def play(self, file="program"):
+        done = run(self.tmp / file)
+        if done.returncode == 0:
+            return ""
+        return f"exit {done.returncode}\n" + done.stdout + done.stderr
+
+    def program(self, *way):
+        if not self.knows(*way):
+            return None
+        return (self.link("program", *way, self.tests / "near/linked.c") or
+                self.play())
+
+    def shared_object(self):
+        """A library with hits, in a program without any."""
+        said = self.link("libuser.so", "-shared", "-fPIC",
+                         self.tmp / "user.c") or \
+            self.link("program", self.tmp / "main.c",
+                      self.tmp / "libuser.so") or self.play()
+        if not said and not self.own("libuser.so"):
+            said = "the shared object has no hits of its own"
+        return said or ("" if not self.own("program") else
+                        "a program that calls none has hits")
+
+    def beside(self):
+        """A program with hits, before and behind a library with its own."""
+        said = self.link("libuser.so", "-shared", "-fPIC",
+                         self.tmp / "user.c")
+        for parts in (["hidden.c", "libuser.so"], ["libuser.so", "hidden.c"]):
+            said = said or self.link("program", *(self.tmp / part
+                                                  for part in parts))
+            said = said or self.play()
+            if not said and not self.own("program"):
+                said = "the program has no hits of its own"
+        return said
+
+    def static(self):
+        if not self.knows("-static"):
+            return None
+        return self.link("program", "-static", self.tmp / "hidden.c") or \
+            self.play()
 
 
 def main():
     root, library = map(pathlib.Path, sys.argv[1:3])
-    failed = 0
-    print(f"1..{len(WAYS)}")
-    for number, way in enumerate(WAYS, 1):
-        with tempfile.TemporaryDirectory() as tmp:
-            said = problem(root, library, sys.argv[3:], way, pathlib.Path(tmp))
-        for line in (said or "").splitlines():
-            print("#", line)
-        skipped = " # SKIP unknown here" if said == "" else ""
-        print("not ok" if said else "ok", number, "-", *way, skipped)
-        failed += bool(said)
+    with tempfile.TemporaryDirectory() as tmp:
+        luma = Luma(root, library, sys.argv[3:], pathlib.Path(tmp))
+        tests = [(" ".join(way), lambda way=way: luma.program(*way))
+                 for way in PROGRAMS]
+        tests += [("a shared object", luma.shared_object),
+                  ("beside a shared object", luma.beside),
+                  ("-static", luma.static)]
+        failed = 0
+        print(f"1..{len(tests)}")
+        for number, (name, test) in enumerate(tests, 1):
+            said = test()
+            for line in (said or "").splitlines():
+                print("#", line)
+            print("not ok" if said else "ok", number, "-", name,
+                  "# SKIP unknown here" if said is None else "")
+            failed += bool(said)
     return failed != 0
 
 

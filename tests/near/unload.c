@@ -47,9 +47,19 @@ unload(struct module *module)
 	REQUIRE(dlclose(module->handle) == 0);
 }
 
-/* Whether what the kernel was told last of this thread is not the module's. */
 static bool
-is_left(const struct module *module)
+has_rseq(void)
+{
+#if defined(RSEQ_SIG)
+	return __rseq_size != 0;
+#else
+	return false;
+#endif
+}
+
+/* Whether the kernel was told of a sequence of the module's by this thread. */
+static bool
+tells_of(const struct module *module)
 {
 #if defined(RSEQ_SIG)
 	const char *area =
@@ -58,10 +68,10 @@ is_left(const struct module *module)
 	const void *told = (const void *)(uintptr_t)rseq->rseq_cs;
 	Dl_info of_told, of_module;
 
-	return __rseq_size == 0 || told == NULL ||
-	       (dladdr(told, &of_told) != 0 &&
-		   dladdr((const void *)module->pairs, &of_module) != 0 &&
-		   of_told.dli_fbase != of_module.dli_fbase);
+	return told != NULL &&
+	       (dladdr(told, &of_told) == 0 ||
+		   dladdr((const void *)module->pairs, &of_module) == 0 ||
+		   of_told.dli_fbase == of_module.dli_fbase);
 #else
 	(void)module;
 	return true;
@@ -78,22 +88,37 @@ be_moved(void)
 	}
 }
 
+/* How often the zone was served by its caches. */
+static uint64_t
+hits(uma_zone_t zone)
+{
+	struct uma_zone_stats s = { .struct_bytes = sizeof s };
+
+	uma_zone_stats(zone, &s);
+	return s.allocs + s.frees - s.misses;
+}
+
 TEST(hits_and_misses_of_a_module_tell_the_kernel_nothing)
 {
 	uma_zone_t zone = zone_make("unload", 64, 7);
 	struct module module;
 	void *items[ITEMS];
 
+	if (!has_rseq())
+		SKIP("needs rseq");
 	load(&module);
 	for (const struct near_pair *p = module.pairs; p->name != NULL; p++) {
+		uint64_t before = hits(zone);
+
 		for (int i = 0; i < ITEMS; i++) {
 			items[i] = p->alloc(zone, M_WAITOK);
-			CHECK(is_left(&module));
+			CHECK(!tells_of(&module));
 		}
 		for (int i = 0; i < ITEMS; i++) {
 			p->free(zone, items[i]);
-			CHECK(is_left(&module));
+			CHECK(!tells_of(&module));
 		}
+		CHECK(hits(zone) > before + ITEMS);
 	}
 	unload(&module);
 	zone_end(zone);
@@ -103,6 +128,10 @@ TEST(a_module_goes_right_after_its_hit)
 {
 	uma_zone_t zone = zone_make("last", 64, 7);
 
+	if (!has_rseq())
+		SKIP("needs rseq");
+	if (!cpu_pin(1))
+		SKIP("needs two CPUs");
 	for (int round = 0; round < 20; round++) {
 		struct module module;
 		void *others[ZONE_OTHERS];

@@ -11,8 +11,8 @@
 #include "items.h"
 
 #include "hostile.h"
+#include "library.h"
 
-#include <dlfcn.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
@@ -323,20 +323,14 @@ prepare(enum scenario s)
 		make_short();
 }
 
-/* The library's own, where -luma links others into the program. */
-static void *(*library_zalloc)(uma_zone_t zone, int wait);
-static void (*library_zfree)(uma_zone_t zone, void *item);
+static struct library library;
 
 static void
 find_library(void)
 {
-	void *symbol = dlsym(RTLD_DEFAULT, "uma_zalloc");
-
-	memcpy(&library_zalloc, &symbol, sizeof symbol);
-	symbol = dlsym(RTLD_DEFAULT, "uma_zfree");
-	memcpy(&library_zfree, &symbol, sizeof symbol);
-	expect(library_zalloc != NULL && library_zalloc != uma_zalloc &&
-		   library_zfree != NULL && library_zfree != uma_zfree,
+	library = library_find();
+	expect(library.zalloc != NULL && library.zalloc != uma_zalloc &&
+		   library.zfree != NULL && library.zfree != uma_zfree,
 	    "the library's hits are not to be found");
 }
 
@@ -366,11 +360,11 @@ call_alloc(enum scenario s, void *other)
 	if (s == ALLOC_ARG)
 		return uma_zalloc_arg(zone, &sh, M_NOWAIT);
 	if (s == ALLOC_ZERO)
-		return library_zalloc(zone, M_NOWAIT | M_ZERO);
+		return library.zalloc(zone, M_NOWAIT | M_ZERO);
 	if (s == NEAR_ALLOC)
 		return uma_zalloc(zone, M_NOWAIT);
 	if (!is_malloc)
-		return library_zalloc(zone, M_NOWAIT);
+		return library.zalloc(zone, M_NOWAIT);
 	if (s == CALLOC)
 		return calloc(1, BLOCK_BYTES);
 	if (s == REALLOC_GROW || s == REALLOC_SHRINK)
@@ -422,7 +416,7 @@ call_free(enum scenario s, void *item)
 	else if (s == NEAR_FREE)
 		uma_zfree(zone, item);
 	else if (!is_malloc)
-		library_zfree(zone, item);
+		library.zfree(zone, item);
 	else if (s == REALLOC_MOVE)
 		large = realloc(item, LARGE_BYTES);
 	else if (s == REALLOC_NONE)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """check-exports finds names lost, leaked and exported for nobody."""
+import shutil
 import subprocess
 import unittest
 
@@ -8,8 +9,11 @@ import tree
 PUBLIC = """#define UMA_EXPORT __attribute__((visibility("default")))
 UMA_EXPORT void *uma_alloc(int size, void (*f)(int));
 """
+SEQUENCE = """#define UMA_FAST_ABI 2u /* libuma.so.1 */
+"""
 INNER = """UMA_EXPORT int
 uma_heap_alloc(void);
+UMA_EXPORT int uma_missed(void);
 """
 CORE = """#include "uma/uma.h"
 #include "heap/heap.h"
@@ -17,6 +21,12 @@ int keg_take(void);
 int keg_take(void) { return 1; }
 void *uma_alloc(int size, void (*f)(int)) { f(size); return 0; }
 int uma_heap_alloc(void) { return keg_take(); }
+int uma_missed(void) { return keg_take(); }
+"""
+NEAR = """#define HIDDEN __attribute__((visibility("hidden")))
+int uma_missed(void);
+HIDDEN int uma_zalloc(void) { return uma_missed(); }
+HIDDEN int uma_zfree(void) { return uma_missed(); }
 """
 LIBC = """int uma_heap_alloc(void);
 int malloc(void);
@@ -31,6 +41,7 @@ class ExportsTest(tree.TreeTest):
     def setUp(self):
         super().setUp()
         self.put("include/uma/uma.h", PUBLIC)
+        self.put("include/uma/sequence.h", SEQUENCE)
         self.put("src/heap/heap.h", INNER)
         self.put("src/uma.map", "UMA_1.0 { global: uma_*; local: *; };\n")
         self.put("src/uma_malloc.map",
@@ -41,17 +52,20 @@ class ExportsTest(tree.TreeTest):
                         "-Isrc", "-fvisibility=hidden", *arguments],
                        cwd=self.root, check=True)
 
-    def build(self, core=CORE, libc=LIBC):
+    def build(self, core=CORE, libc=LIBC, near=NEAR, soname="libuma.so.1"):
         out = "build/check/src/"
         self.put("core.c", core)
         self.put("libc.c", libc)
+        self.put("near.c", near)
         (self.root / out).mkdir(parents=True)
-        for name in "core", "libc":
+        for name in "core", "libc", "near":
             self.cc("-c", f"{name}.c", "-o", f"{name}.o")
             subprocess.run(["ar", "rcs", f"{name}.a", f"{name}.o"],
                            cwd=self.root, check=True)
+        shutil.copy(self.root / "near.a",
+                    self.root / out / "libuma_nonshared.a")
         self.cc("-shared", "core.o", "-Wl,--version-script=src/uma.map",
-                "-o", out + "libuma.so.1")
+                "-Wl,-soname," + soname, "-o", out + "libuma.so.1")
         self.cc("-shared", "libc.o",
                 "-Wl,--version-script=src/uma_malloc.map",
                 "-o", out + "libuma_malloc.so.1")
@@ -80,6 +94,27 @@ class ExportsTest(tree.TreeTest):
     def test_for_nobody(self):
         self.build(libc=LIBC.replace("return uma_heap_alloc()", "return 1"))
         self.refuses("src/heap/heap.h:1: do not export uma_heap_alloc")
+
+    def test_for_near(self):
+        self.build(near=NEAR.replace("uma_missed", "uma_inner"))
+        self.refuses("src/heap/heap.h:3: do not export uma_missed",
+                     "libuma_nonshared.a:1: do without uma_inner")
+
+    def test_near_lets_out(self):
+        self.build(near=NEAR.replace("hidden", "default"))
+        self.refuses("libuma_nonshared.a:1: hide uma_zalloc")
+
+    def test_near_has_more(self):
+        self.build(near=NEAR + "int helper(void) { return 1; }")
+        self.refuses("libuma_nonshared.a:1: hide helper")
+
+    def test_near_lacks(self):
+        self.build(near=NEAR.replace("uma_zfree", "uma_zlose"))
+        self.refuses("libuma_nonshared.a:1: define uma_zfree")
+
+    def test_soname(self):
+        self.build(soname="libuma.so.2")
+        self.refuses("include/uma/sequence.h:1: another layout, another")
 
     def test_family(self):
         self.build(libc=LIBC.replace("malloc(void)", "calloc(void)"))
