@@ -9,7 +9,8 @@
  * slab.  A double free on top of the bucket is still seen.
  *
  * The code knows the first line of a zone and of a per-CPU record; a program
- * built for another layout than the library's stops at load with one line.  On other machines than x86-64 and aarch64 these are the plain calls.
+ * built for another layout than the library's stops at load with one line.
+ * On other machines than x86-64 and aarch64 these are the plain calls.
  *
  * Context:  as the plain calls; safe in code that is dlclosed.
  * Cost:     some twenty instructions each, none locked; two written lines,
