@@ -69,13 +69,13 @@ UMA_EXPORT void uma_fast_check(uint32_t version);
  * thread whose registration was taken away fails closed.
  */
 #define UMA_RSEQ_BEGIN							\
-	".pushsection __rseq_cs, \"aw\"\n\t"				\
+	".pushsection __rseq_cs, \"aw?\"\n\t"				\
 	".balign 32\n"							\
 	"777:\n\t"							\
 	".long 0, 0\n\t"						\
 	".quad 771f, 772f - 771f, 774f\n\t"				\
 	".popsection\n\t"						\
-	".pushsection __rseq_failure, \"ax\"\n\t"			\
+	".pushsection __rseq_failure, \"ax?\"\n\t"			\
 	".byte 0x0f, 0xb9, 0x3d\n\t"					\
 	".long 0x53053053\n"						\
 	"774:\n\t"							\
@@ -181,7 +181,7 @@ uma_fast_leave(intptr_t area)
  * and the slots must not be read before the word that speaks of them.
  */
 #define UMA_RSEQ_BEGIN							\
-	".pushsection __rseq_cs, \"aw\"\n\t"				\
+	".pushsection __rseq_cs, \"aw?\"\n\t"				\
 	".balign 32\n"							\
 	"777:\n\t"							\
 	".long 0, 0\n\t"						\

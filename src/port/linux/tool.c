@@ -9,6 +9,9 @@
  */
 #include "port/port.h"
 
+#include <pthread.h>
+#include <signal.h>
+
 /* Client requests, by the numbers that valgrind gave them. */
 enum {
 	RUNNING = 0x1001,
@@ -142,16 +145,25 @@ port_order_after(void *addr)
 		__tsan_acquire(addr);
 }
 
-/* See port.h.  memcheck takes all memory for roots that is no block. */
+/*
+ * See port.h.  memcheck takes all memory for roots that is no block.
+ * LeakSanitizer has a lock around its list, and a handler that comes while
+ * this thread holds it would wait for ever: none comes.
+ */
 void
 port_root(void *addr, size_t bytes, bool is_root)
 {
+	sigset_t all, before;
+
 	if (tool != PORT_TOOL_ADDRESS || __lsan_register_root_region == NULL)
 		return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	if (is_root)
 		__lsan_register_root_region(addr, bytes);
 	else
 		__lsan_unregister_root_region(addr, bytes);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* See port.h. */
