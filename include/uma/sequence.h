@@ -24,7 +24,7 @@
  * The number of what programs know of the library's layout, by <uma/fast.h> and
  * by what -luma links into them.  The library's soname changes with it.
  */
-#define UMA_FAST_ABI 2u /* libuma.so.1 */
+#define UMA_FAST_ABI 3u /* libuma.so.1 */
 
 /* The record of CPU i is at caches + (i << UMA_CPU_SHIFT). */
 #define UMA_CPU_SHIFT 14
@@ -67,6 +67,9 @@ UMA_EXPORT void uma_fast_check(uint32_t version);
  *
  * The sign of cpu_id is checked inside, in the area whose rseq_cs was set: a
  * thread whose registration was taken away fails closed.
+ *
+ * `?` puts both sections into the group of the function, if it is in one: of an
+ * inline function of C++ the linker keeps one copy, and drops the others whole.
  */
 #define UMA_RSEQ_BEGIN							\
 	".pushsection __rseq_cs, \"aw?\"\n\t"				\

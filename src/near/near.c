@@ -26,7 +26,9 @@
  *   2. What is linked with these may be unloaded: a hit leaves no address of
  *      a descriptor behind.
  *
- * Compiled with UMA_EXPORT empty: its names are the caller's own, hidden.
+ * Compiled with UMA_EXPORT empty: its names are the caller's own, hidden, and
+ * weak, so that they give way to a program's own function of that name and to
+ * those of a static library.
  *
  * What it may touch.  base port pagemap zone; of those that the library
  * defines only what it exports.
@@ -36,6 +38,8 @@
 #include "zone/zone.h"
 
 #if defined(UMA_HAS_SEQUENCES)
+
+#define WEAK __attribute__((weak))
 
 _Static_assert(offsetof(struct uma_zone, fast) == 16 &&
 		   offsetof(struct uma_zone, hit) == 24 &&
@@ -47,7 +51,7 @@ _Static_assert(offsetof(struct uma_zone, fast) == 16 &&
 		   offsetof(struct pagemap_window, granules) == 8 &&
 		   offsetof(struct pagemap_window, words) == 16 &&
 		   GRANULE_BITS == 16 && UMA_CPU_SHIFT == 14 &&
-		   UMA_FAST_ABI == 2,
+		   UMA_FAST_ABI == 3,
     "programs know this layout: see UMA_FAST_ABI");
 
 __attribute__((constructor)) static void
@@ -57,7 +61,7 @@ near_start(void)
 }
 
 /* See uma.h. */
-UMA_HIT void *
+UMA_HIT WEAK void *
 uma_zalloc(uma_zone_t zone, int wait)
 {
 	if (zone_may_hit(zone, wait)) {
@@ -72,7 +76,7 @@ uma_zalloc(uma_zone_t zone, int wait)
 }
 
 /* See uma.h. */
-UMA_HIT void
+UMA_HIT WEAK void
 uma_zfree(uma_zone_t zone, void *item)
 {
 	if (likely(zone != NULL) &&

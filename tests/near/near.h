@@ -15,5 +15,6 @@ struct near_pair {
 
 /* The module's own names of each; the last has no name. */
 typedef const struct near_pair *near_pairs(void);
+near_pairs near_module_pairs;
 
 #endif /* TESTS_NEAR_NEAR_H */
