@@ -106,8 +106,12 @@ zone_aim_hit(struct uma_zone *zone)
 {
 	bool plain = zone->ctor == NULL && zone->dtor == NULL;
 	const struct slab_layout *l = &zone->keg.layout;
-	/* Where a last slab ends early the hit cannot see. */
-	bool whole = zone->keg.items_max % l->items == 0;
+	/*
+	 * Where a last slab ends early the hit cannot see.  A vm_zone's may:
+	 * to it an address behind the limit is an item (CAVEATS).
+	 */
+	bool whole =
+	    zone->object == NULL || zone->keg.items_max % l->items == 0;
 
 	zone->fast = plain && percpu_mode == PERCPU_RSEQ && zone->caches != 0
 			 ? zone->caches

@@ -108,5 +108,6 @@ uma_zone_set_obj(uma_zone_t zone, struct vm_object *object, int size)
 		return 0;
 	}
 	zone->object = object;
+	zone_aim_hit(zone);
 	return 1;
 }

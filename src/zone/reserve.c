@@ -22,7 +22,6 @@ zone_settle(struct uma_zone *zone, void *memory, size_t bytes, size_t items)
 	keg->object_bytes = bytes;
 	keg->items_max = items;
 	keg->nofree = true;
-	zone_aim_hit(zone);
 	return true;
 }
 
