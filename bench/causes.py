@@ -14,9 +14,10 @@ CAUSES = (
     ("pair/*", "ns", "uma-malloc",
      "57 instructions, 13 of them the check of the pointer, which also says "
      "where the block goes: nothing of the free can start before"),
-    ("constructed/16/*", "ns", "*",
+    ("constructed/16/1", "ns", "*",
      "list heads alone, which a malloc's user makes in 2 ns: what is left is "
      "the pair, and the best malloc's is at 5.5"),
+    ("constructed/16/1000", "ns", "uma-inline", "as constructed/16/1"),
     ("constructed/*", "ns", "uma-zone",
      "as burst: a thousand items, by two calls, with the check of the pointer"),
     ("burst/*/1000/*", "ns", "uma-zone",

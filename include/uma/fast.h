@@ -41,13 +41,11 @@ uma_fast_zalloc(uma_zone_t zone, int wait)
 {
 	const struct uma_fast_zone *z =
 	    (const struct uma_fast_zone *)(const void *)zone;
-	intptr_t area = z->area;
 	void *item;
 
 	if ((unsigned)wait > M_WAITOK)
 		return uma_zalloc(zone, wait);
-	item = uma_fast_pop(z->caches, area, z->index);
-	uma_fast_leave(area);
+	item = uma_fast_take(z->caches, z->area, z->index);
 	return __builtin_expect(item != NULL, 1) ? item
 						 : uma_zalloc(zone, wait);
 }
@@ -57,11 +55,9 @@ uma_fast_zfree(uma_zone_t zone, void *item)
 {
 	const struct uma_fast_zone *z =
 	    (const struct uma_fast_zone *)(const void *)zone;
-	intptr_t area = z->area;
 	int pushed =
-	    item != NULL && uma_fast_push(z->caches, area, z->index, item);
+	    item != NULL && uma_fast_put(z->caches, z->area, z->index, item);
 
-	uma_fast_leave(area);
 	if (!__builtin_expect(pushed, 1))
 		uma_zfree(zone, item);
 }

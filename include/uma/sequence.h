@@ -294,6 +294,29 @@ uma_fast_leave(intptr_t area)
 
 #endif /* which machine */
 
+#if defined(UMA_HAS_SEQUENCES)
+
+/* The two in code that may be unloaded: the kernel keeps nothing of it. */
+UMA_ALWAYS_INLINE void *
+uma_fast_take(uintptr_t caches, intptr_t area, intptr_t index)
+{
+	void *item = uma_fast_pop(caches, area, index);
+
+	uma_fast_leave(area);
+	return item;
+}
+
+UMA_ALWAYS_INLINE int
+uma_fast_put(uintptr_t caches, intptr_t area, intptr_t index, void *item)
+{
+	int pushed = uma_fast_push(caches, area, index, item);
+
+	uma_fast_leave(area);
+	return pushed;
+}
+
+#endif
+
 #ifdef __cplusplus
 }
 #endif

@@ -65,10 +65,9 @@ UMA_HIT WEAK void *
 uma_zalloc(uma_zone_t zone, int wait)
 {
 	if (zone_may_hit(zone, wait)) {
-		intptr_t area = zone->rseq.area;
-		void *item = uma_fast_pop(zone->fast, area, zone->rseq.index);
+		void *item = uma_fast_take(
+		    zone->fast, zone->rseq.area, zone->rseq.index);
 
-		uma_fast_leave(area);
 		if (likely(item != NULL))
 			return item;
 	}
@@ -80,15 +79,10 @@ UMA_HIT WEAK void
 uma_zfree(uma_zone_t zone, void *item)
 {
 	if (likely(zone != NULL) &&
-	    likely(zone_starts_in(&uma_window, zone, item))) {
-		intptr_t area = zone->rseq.area;
-		int pushed =
-		    uma_fast_push(zone->fast, area, zone->rseq.index, item);
-
-		uma_fast_leave(area);
-		if (likely(pushed))
-			return;
-	}
+	    likely(zone_starts_in(&uma_window, zone, item)) &&
+	    likely(uma_fast_put(
+		zone->fast, zone->rseq.area, zone->rseq.index, item)))
+		return;
 	uma_missed_zfree(zone, item);
 }
 

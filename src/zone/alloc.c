@@ -32,7 +32,7 @@ uma_zalloc(uma_zone_t zone, int wait)
 		if (likely(item != NULL))
 			return item;
 	}
-	return alloc_slow(zone, NULL, wait, __func__);
+	return uma_missed_zalloc(zone, wait);
 }
 
 /* See zone.h. */

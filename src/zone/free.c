@@ -13,7 +13,7 @@ uma_zfree(uma_zone_t zone, void *item)
 	if (likely(zone != NULL) && likely(zone_starts(zone, item)) &&
 	    likely(zone_push(zone, item)))
 		return;
-	free_slow(zone, item, NULL, __func__);
+	uma_missed_zfree(zone, item);
 }
 
 /* See zone.h. */
