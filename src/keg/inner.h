@@ -30,22 +30,14 @@ keg_bin(const struct keg *keg, const struct slab *s)
 /* list.c: with the lock held. */
 void keg_move(struct keg *keg, struct slab *s, unsigned bin)
     UMA_REQUIRES(&keg->lock);
+/* To the one that a slab belongs on by now. */
+void keg_rebin(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock);
 void keg_unlink(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock);
 /* Take in listed slabs and the emergency slab. */
 void keg_adopt_all(struct keg *keg) UMA_REQUIRES(&keg->lock);
 void keg_adopt(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock);
 /* Put a slab on the late list unless it is on it. */
 void keg_list(struct keg *keg, struct slab *s);
-
-/* To the list that a slab belongs on by now. */
-UMA_FAST void
-keg_rebin(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock)
-{
-	unsigned bin = keg_bin(keg, s);
-
-	if (bin != s->bin)
-		keg_move(keg, s, bin);
-}
 
 /* grow.c: have init run on an item that nobody else knows, if there is one. */
 void keg_init(struct keg *keg, void *item);

@@ -285,52 +285,56 @@ slab_for(struct keg *keg, void *item, const char *function)
 	return s;
 }
 
-/* slab_for() without a call for most slabs, and keg_adopt(). */
-UMA_FAST struct slab *
-turn_to(struct keg *keg, void *item, const char *function)
-    UMA_REQUIRES(&keg->lock)
+/*
+ * An item whose bit is set: of an emergency slab it was claimed, which the bits
+ * do not say before the slab is adopted.  Of any other it is a crime.
+ */
+static void
+give_claimed(struct keg *keg, struct slab *s, void *item, uint32_t i,
+    const char *function) UMA_REQUIRES(&keg->lock)
 {
-	struct slab *s = pagemap_granule(item);
+	bool claimed = s->bin == BIN_UNLINKED;
 
-	if (unlikely(s == NULL) || unlikely(s->kind != PAGEMAP_SLAB) ||
-	    unlikely(s->keg != keg))
-		s = slab_for(keg, item, function);
-	if (unlikely(s->bin == BIN_UNLINKED))
+	if (claimed)
 		keg_adopt(keg, s);
-	return s;
+	if (!claimed || !slab_set_free(s, i))
+		uma_crime(function, "double free", item, keg->name);
 }
 
 /*
- * As slab_index() and slab_give() for each, with what they need of the keg and
- * the slab at hand.  An index that gives the offset back is the item's whatever
- * the offset was: of a slab's one item, or from outside.
+ * Set the bit of each.  A header that has this keg's address in its place is a
+ * slab's.  Slabs of private suppliers may share a granule: there no item is in
+ * the granule of the one before.
  */
 static void
 give_all(struct keg *keg, void **items, size_t count, const char *function)
     UMA_REQUIRES(&keg->lock)
 {
-	const struct slab_layout l = keg->layout;
-	struct slab *s = NULL;
-	const void *near = NULL;
+	const uint64_t reciprocal = keg->layout.reciprocal;
+	const size_t lead = keg->layout.lead;
+	const uintptr_t shared = keg->allocf == NULL ? 0 : UINTPTR_MAX;
+	struct pagemap_walk walk = { SIZE_MAX, NULL };
+	uintptr_t granule = UINTPTR_MAX;
 	uintptr_t first = 0;
-	size_t limit = 0;
+	struct slab *s = NULL;
 
-	for (size_t n = 0; n < count; n++) {
-		uintptr_t item = (uintptr_t)items[n];
-		size_t index;
+	for (void **at = items; at != items + count; at++) {
+		uintptr_t item = (uintptr_t)*at;
+		uint32_t i;
 
-		if (s == NULL || !is_near(keg, items[n], near)) {
-			s = turn_to(keg, items[n], function);
-			limit = s->limit;
-			first = (uintptr_t)s->base + l.lead;
+		if (item >> GRANULE_BITS != granule) {
+			s = pagemap_walk(&walk, *at);
+			if (unlikely(s == NULL) || unlikely(s->keg != keg))
+				s = slab_for(keg, *at, function);
+			first = (uintptr_t)s->base + lead;
+			granule = item >> GRANULE_BITS | shared;
 		}
-		near = items[n];
-		index = (item - first) * l.reciprocal >> 40;
-		if (first + index * l.stride != item || index >= limit)
-			uma_crime(function, "pointer into an item", items[n],
-			    keg->name);
-		if (!slab_set_free(s, (uint32_t)index))
-			uma_crime(function, "double free", items[n], keg->name);
+		i = slab_index_at(reciprocal, item - first);
+		if (i >= s->limit)
+			uma_crime(
+			    function, "pointer into an item", *at, keg->name);
+		if (unlikely(!slab_set_free(s, i)))
+			give_claimed(keg, s, *at, i, function);
 		if (++s->free_count >= s->moves_at)
 			keg_rebin(keg, s);
 	}

@@ -58,6 +58,15 @@ keg_move(struct keg *keg, struct slab *s, unsigned bin)
 	link_in(keg, s, bin);
 }
 
+void
+keg_rebin(struct keg *keg, struct slab *s)
+{
+	unsigned bin = keg_bin(keg, s);
+
+	if (bin != s->bin)
+		keg_move(keg, s, bin);
+}
+
 /* Count a slab in that is linked for the first time; merge its late frees. */
 void
 keg_adopt(struct keg *keg, struct slab *s)

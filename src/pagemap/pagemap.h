@@ -29,8 +29,10 @@
  * With a magic of 0 none does: no word needs a test for what it is.  All
  * granules of a zone have the same word: who knows it compares it whole.
  *
- * A header starts with an `enum pagemap_kind`.  A granule that several slabs
- * of private suppliers share has a table of its pages for a header.
+ * A header starts with an `enum pagemap_kind`, and in the word behind it is the
+ * address of what it is part of: no two kinds have the same there.  A granule
+ * that several slabs of private suppliers share has a table of its pages for a
+ * header.
  *
  * What holds.
  *   1. An entry is zero for every granule that is not the library's.
@@ -190,6 +192,31 @@ pagemap_granule(const void *address)
 	return unlikely(slot == NULL)
 		   ? NULL
 		   : atomic_load_explicit(slot, memory_order_relaxed);
+}
+
+/* pagemap_granule() of address after address, most of them on one leaf. */
+struct pagemap_walk {
+	size_t root_index; /* of `leaf`; SIZE_MAX at first */
+	struct pagemap_leaf *leaf;
+};
+
+UMA_FAST void *
+pagemap_walk(struct pagemap_walk *walk, const void *address)
+{
+	size_t i = pagemap_root_index(address);
+
+	if (unlikely(i != walk->root_index)) {
+		struct pagemap_leaf *leaf = pagemap_leaf(address);
+
+		if (leaf == NULL)
+			return NULL;
+		walk->root_index = i;
+		walk->leaf = leaf;
+	}
+	/* relaxed: as pagemap_hit(). */
+	return atomic_load_explicit(
+	    &walk->leaf->headers[pagemap_leaf_index(address)],
+	    memory_order_relaxed);
 }
 
 /* The header of any address, down to the page; NULL if it is not ours. */

@@ -116,23 +116,34 @@ slab_item(const struct slab *s, const struct slab_layout *l, uint32_t index)
 }
 
 /*
- * The index of the item that starts at `address`; layout.items if none does.
+ * The index of the item that starts at this distance from the first one; if
+ * none does, a number that is not below layout.items.
  *
- * The product is exact: a slab of several items has at most 2^19 bytes, and
- * the rounding of the reciprocal is below the stride.
+ * The fraction of the product, its low 40 bits, is the index times less than
+ * the stride where an item starts, and from the reciprocal on elsewhere: a slab
+ * of several items has at most 2^19 bytes, and the reciprocal is above that.  A
+ * distance below 0 or beyond the slab gives too large an index, or a fraction.
  */
+UMA_FAST uint32_t
+slab_index_at(uint64_t reciprocal, size_t distance)
+{
+	uint64_t product = distance * reciprocal;
+
+	return product << 24 < reciprocal << 24 ? (uint32_t)(product >> 40)
+						: UINT32_MAX;
+}
+
+/* The same for an address; of one outside nothing starts. */
 UMA_FAST uint32_t
 slab_index(
     const struct slab *s, const struct slab_layout *l, const void *address)
 {
-	size_t offset = (uintptr_t)address - (uintptr_t)s->base - l->lead;
-	size_t index;
+	size_t distance = (uintptr_t)address - (uintptr_t)s->base - l->lead;
 
-	/* An address below the first item wraps to a large offset. */
-	if (offset >= l->slab_bytes - l->lead)
-		return l->items;
-	index = l->items == 1 ? 0 : offset * l->reciprocal >> 40;
-	return index * l->stride == offset ? (uint32_t)index : l->items;
+	/* An address below the first item wraps to a large distance. */
+	return distance < l->slab_bytes - l->lead
+		   ? slab_index_at(l->reciprocal, distance)
+		   : UINT32_MAX;
 }
 
 /*
@@ -158,10 +169,11 @@ slab_set_free(struct slab *s, uint32_t index)
 {
 	uint64_t *at = &slab_free_bits(s)[index / BITS_PER_WORD];
 	uint64_t word = *at;
+	uint64_t with = word | UINT64_C(1) << (index % BITS_PER_WORD);
 
-	if ((word >> (index % BITS_PER_WORD) & 1) != 0)
+	if (with == word)
 		return false;
-	*at = word | UINT64_C(1) << (index % BITS_PER_WORD);
+	*at = with;
 	if (index / BITS_PER_WORD < s->hint)
 		s->hint = index / BITS_PER_WORD;
 	return true;

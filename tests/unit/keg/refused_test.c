@@ -15,6 +15,7 @@
 #include <uma/uma.h>
 
 #include "heap/heap.h"
+#include "keg/inner.h"
 #include "lock/lock.h"
 #include "meta/meta.h"
 #include "pagemap/pagemap.h"
@@ -180,6 +181,25 @@ TEST(slabs_of_claimed_items_come_back)
 	check_used(zone, 0);
 	CHECK_EQ(tally_get(&zone->keg.items), 0);
 	CHECK_EQ(tally_get(&zone->keg.making), 0);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+}
+
+/* Somebody found its slab used up, and has not listed it yet. */
+TEST(a_claimed_item_may_come_back_before_its_slab_is_known)
+{
+	uma_zone_t zone = make(NULL, NULL);
+	struct keg *keg = &zone->keg;
+	void *items[2] = { take_refused(zone), take_refused(zone) };
+	struct slab *slab = atomic_exchange(&keg->emergency, NULL);
+
+	REQUIRE(slab != NULL && items[0] != NULL && items[1] != NULL);
+	keg_return(keg, items, 1, "uma_zfree");
+	CHECK_EQ(keg_out(keg), 1);
+	DIES(keg_return(keg, items, 1, "uma_zfree"),
+	    "uma: uma_zfree: double free: ptr %p zone \"refused\"", items[0]);
+	keg_list(keg, slab);
+	keg_return(keg, items + 1, 1, "uma_zfree");
+	CHECK_EQ(keg_out(keg), 0);
 	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
 }
 
