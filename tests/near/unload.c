@@ -118,7 +118,7 @@ TEST(hits_and_misses_of_a_module_tell_the_kernel_nothing)
 			p->free(zone, items[i]);
 			CHECK(!tells_of(&module));
 		}
-		CHECK(hits(zone) > before + ITEMS);
+		CHECK(hits(zone) > before + (HOSTILE ? 0 : ITEMS));
 	}
 	unload(&module);
 	zone_end(zone);
