@@ -129,8 +129,7 @@ UMA_EXPORT uma_zone_t uma_zcreate(const char *name, int size, uma_ctor ctor,
  * Owns:     after 0 the handle is dead; using it is a crime.
  * Context:  no other thread may be inside a call on the zone that could
  *           allocate.  Frees may race with the waiting form.  Not from a
- *           constructor or destructor of the zone itself, nor from a signal
- *           handler.
+ *           callback of the zone itself, nor from a signal handler.
  * FreeBSD:  2002 promised this; no FreeBSD release did it.
  */
 UMA_EXPORT int uma_zdestroy(uma_zone_t zone, int wait);

@@ -12,6 +12,7 @@ struct large {
 	char *base;
 	size_t bytes; /* all of it may be used */
 };
+_Static_assert(offsetof(struct large, base) == PAGEMAP_SECOND, "no keg");
 
 /* Called once, inside the gate; false without memory. */
 bool large_start(void);

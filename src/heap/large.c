@@ -128,7 +128,9 @@ take_memory(struct large *l, size_t bytes, size_t align, size_t *dirty,
 	struct supply_run run;
 
 	if (l->mapped) {
-		l->bytes = round_up(bytes, port_page_bytes());
+		/* Its first granule is in the page map: nobody else's. */
+		l->bytes =
+		    round_up(max_size(bytes, GRANULE), port_page_bytes());
 		l->base = port_map(l->bytes, align);
 		*dirty = 0;
 		return l->base != NULL;

@@ -341,7 +341,8 @@ give_all(struct keg *keg, void **items, size_t count, const char *function)
 }
 
 void
-keg_give(struct keg *keg, void **items, size_t count, const char *function)
+keg_give(struct keg *keg, void **items, size_t count, enum keg_idle idle,
+    const char *function)
 {
 	if (!lock_take(&keg->lock)) {
 		for (size_t n = 0; n < count; n++)
@@ -351,7 +352,8 @@ keg_give(struct keg *keg, void **items, size_t count, const char *function)
 	keg_adopt_all(keg);
 	give_all(keg, items, count, function);
 	tally_move(&keg->free_items, count);
-	detach_idle(keg, 1 + tally_get(&keg->slabs) / IDLE_PART);
+	if (idle == KEG_SHED)
+		detach_idle(keg, 1 + tally_get(&keg->slabs) / IDLE_PART);
 	lock_drop(&keg->lock);
 }
 
@@ -391,7 +393,7 @@ keg_return(struct keg *keg, void **items, size_t count, const char *function)
 			keg_give_late(keg, items[i]);
 		return;
 	}
-	keg_give(keg, items, count, function);
+	keg_give(keg, items, count, KEG_SHED, function);
 	gate_leave();
 	keg_dispose(before);
 }

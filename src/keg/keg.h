@@ -106,12 +106,13 @@ size_t keg_take(struct keg *keg, void **out, size_t want, int wait);
  * Give items back.  Every one belongs to this keg; one that is free already
  * is a crime named after `function`.
  *
- * Idle slabs beyond those that stay come into the thread's hand.
+ * KEG_SHED: idle slabs beyond those that stay come into the thread's hand.
  *
- * Context:  inside the gate; keg_dispose() after leaving it.
+ * Context:  inside the gate; with KEG_SHED keg_dispose() after leaving it.
  */
-void keg_give(
-    struct keg *keg, void **items, size_t count, const char *function);
+enum keg_idle { KEG_KEEP, KEG_SHED };
+void keg_give(struct keg *keg, void **items, size_t count, enum keg_idle idle,
+    const char *function);
 
 /* Give one back without a lock, from anywhere. */
 void keg_give_late(struct keg *keg, void *item);

@@ -15,6 +15,7 @@ struct pages {
 	void *under;
 	_Atomic(void *) headers[PAGES_MAX];
 };
+_Static_assert(offsetof(struct pages, under) == PAGEMAP_SECOND, "no keg");
 
 _Atomic(struct pagemap_leaf *) pagemap_root[1u << PAGEMAP_ROOT_BITS];
 
@@ -148,14 +149,36 @@ pagemap_drop_leaf(void *leaf)
 		meta_give(leaf, sizeof(struct pagemap_leaf), META_EMERGENCY);
 }
 
+static struct pages *
+pages_of(void *header)
+{
+	struct pages *pages = header;
+
+	return pages != NULL && pages->kind == PAGEMAP_PAGES ? pages : NULL;
+}
+
+/*
+ * What a granule is from now on.  A table that lies there from before goes: the
+ * granule is the caller's, whole.
+ */
+static void
+slot_put(_Atomic(void *) *slot, void *header)
+{
+	/* relaxed: the address is published after this, or nobody has it. */
+	struct pages *pages =
+	    pages_of(atomic_load_explicit(slot, memory_order_relaxed));
+
+	atomic_store_explicit(slot, header, memory_order_relaxed);
+	if (pages != NULL)
+		meta_give(pages, sizeof(*pages), META_EMERGENCY);
+}
+
 void
 pagemap_set_held(const void *address, void *header, void **leaf)
 {
 	if (leaf_enter(address, *leaf))
 		*leaf = NULL;
-	/* relaxed: the address is published after this. */
-	atomic_store_explicit(
-	    pagemap_slot(address), header, memory_order_relaxed);
+	slot_put(pagemap_slot(address), header);
 }
 
 static struct pagemap_leaf *
@@ -181,14 +204,6 @@ leaf_make(const void *address, enum meta_how how)
 	if (leaf == NULL || leaf_enter(address, leaf))
 		return leaf;
 	return pagemap_leaf(address);
-}
-
-static struct pages *
-pages_of(void *header)
-{
-	struct pages *pages = header;
-
-	return pages != NULL && pages->kind == PAGEMAP_PAGES ? pages : NULL;
 }
 
 static _Atomic(void *) *
@@ -221,9 +236,7 @@ pagemap_set(const void *address, size_t bytes, void *header, uint64_t hit,
 			pagemap_clear(address, done);
 			return false;
 		}
-		/* relaxed: the address is published after this. */
-		atomic_store_explicit(&leaf->headers[pagemap_leaf_index(at)],
-		    header, memory_order_relaxed);
+		slot_put(&leaf->headers[pagemap_leaf_index(at)], header);
 		word_set(at, hit);
 	}
 	return true;
@@ -235,17 +248,9 @@ pagemap_clear(const void *address, size_t bytes)
 {
 	for (size_t done = 0; done < bytes; done += GRANULE) {
 		const char *at = (const char *)address + done;
-		struct pagemap_leaf *leaf = pagemap_leaf(at);
-		size_t i = pagemap_leaf_index(at);
-		struct pages *pages = pages_of(atomic_load_explicit(
-		    &leaf->headers[i], memory_order_relaxed));
 
-		/* relaxed: nobody else has the address any more. */
 		word_set(at, 0);
-		atomic_store_explicit(
-		    &leaf->headers[i], NULL, memory_order_relaxed);
-		if (pages != NULL)
-			meta_give(pages, sizeof(*pages), META_EMERGENCY);
+		slot_put(pagemap_slot(at), NULL);
 	}
 }
 
@@ -316,7 +321,10 @@ pagemap_set_pages(
 	return true;
 }
 
-/* The tables stay: they are small, and others may be reading them. */
+/*
+ * The tables stay, as others may be reading them: until the granule is one
+ * owner's again.
+ */
 void
 pagemap_clear_pages(const void *address, size_t bytes)
 {

@@ -29,10 +29,10 @@
  * With a magic of 0 none does: no word needs a test for what it is.  All
  * granules of a zone have the same word: who knows it compares it whole.
  *
- * A header starts with an `enum pagemap_kind`, and in the word behind it is the
- * address of what it is part of: no two kinds have the same there.  A granule
- * that several slabs of private suppliers share has a table of its pages for a
- * header.
+ * A header starts with an `enum pagemap_kind`, and its second word tells kinds
+ * apart as well: a slab has its keg's address there, a large block its memory's,
+ * a table another header's or NULL.  A granule that several slabs of private
+ * suppliers share has a table of its pages for a header.
  *
  * What holds.
  *   1. An entry is zero for every granule that is not the library's.
@@ -61,6 +61,8 @@ enum pagemap_kind {
 	PAGEMAP_LARGE,
 	PAGEMAP_PAGES,
 };
+
+#define PAGEMAP_SECOND sizeof(void *) /* where a header's second word is */
 
 /*
  * Before it is opened no address is in it, whatever mixture of old and new a

@@ -81,6 +81,7 @@ struct slab {
 	uint64_t bits[]; /* free, late, raw: layout.words each */
 };
 _Static_assert(sizeof(struct slab) == 80, "one more may double small ones");
+_Static_assert(offsetof(struct slab, keg) == PAGEMAP_SECOND, "tells kinds");
 
 #define SLAB_CLAIM_CLOSED UINT32_C(0x80000000)
 
@@ -120,9 +121,11 @@ slab_item(const struct slab *s, const struct slab_layout *l, uint32_t index)
  * none does, a number that is not below layout.items.
  *
  * The fraction of the product, its low 40 bits, is the index times less than
- * the stride where an item starts, and from the reciprocal on elsewhere: a slab
- * of several items has at most 2^19 bytes, and the reciprocal is above that.  A
- * distance below 0 or beyond the slab gives too large an index, or a fraction.
+ * the stride where an item starts, and from the reciprocal on elsewhere, as a
+ * slab of several items has at most 2^19 bytes, and the reciprocal is above
+ * that.  In a slab of one item all distances but 0 have such a fraction or an
+ * index above 0.  Those below 0, down to where the slab starts, have an index
+ * near 2^24.
  */
 UMA_FAST uint32_t
 slab_index_at(uint64_t reciprocal, size_t distance)

@@ -111,7 +111,7 @@ print_row(const struct uma_zone_stats *zone, void *arg)
 	char name[sizeof(zone->name) + 1];
 	struct text t = { name, name + sizeof(name) - 1 };
 
-	text_put(&t, zone->name);
+	text_clean(&t, zone->name);
 	text_put(&t, ":");
 	*t.at = '\0';
 	t = (struct text){ line, line + sizeof(line) };

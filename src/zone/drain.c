@@ -14,18 +14,18 @@ struct batch {
 };
 
 /*
- * Items of buckets to the keg, buckets to meta.  Inside the gate; slabs may
- * come into this thread's hand.
+ * Items of buckets to the keg, buckets to meta.  Inside the gate; with KEG_SHED
+ * slabs may come into this thread's hand.
  */
 static void
-scatter(struct uma_zone *zone, struct bucket *list)
+scatter(struct uma_zone *zone, struct bucket *list, enum keg_idle idle)
 {
 	struct bucket *next;
 
 	for (struct bucket *b = list; b != NULL; b = next) {
 		next = b->next;
 		if (b->count != 0)
-			keg_give(&zone->keg, b->slots, b->count,
+			keg_give(&zone->keg, b->slots, b->count, idle,
 			    zone->keg.free_name);
 		bucket_give(b, META_NORMAL);
 	}
@@ -46,7 +46,7 @@ displace(struct uma_zone *zone, struct bucket *list)
 		b->next = rest;
 		rest = b;
 	}
-	scatter(zone, rest);
+	scatter(zone, rest, KEG_SHED);
 }
 
 void
@@ -90,9 +90,10 @@ seize_batch(struct batch *batch) UMA_REQUIRES(&percpu_seize_lock)
 
 /*
  * Seize the records of a batch, strip them, and make them live again, or
- * closed if their zone is.  The buckets go to their kegs; slabs that become
- * idle come into this thread's hand.  Inside the gate, where a fork that was
- * in the way is still under way: it waits for us.
+ * closed if their zone is.  The buckets go to their kegs.  Slabs that become
+ * idle stay: in this thread's hand those of one zone would wait for the
+ * callbacks of another.  Inside the gate, where a fork that was in the way is
+ * still under way: it waits for us.
  */
 static enum zone_closing
 strip_batch(struct batch *batch)
@@ -117,7 +118,7 @@ strip_batch(struct batch *batch)
 	}
 	lock_drop(&percpu_seize_lock);
 	for (size_t i = 0; seized && i < batch->count; i++)
-		scatter(batch->zones[i], lists[i]);
+		scatter(batch->zones[i], lists[i], KEG_KEEP);
 	if (seized)
 		return ZONE_CLOSED;
 	return gate_forking() ? ZONE_BUSY : ZONE_REFUSED;
@@ -153,7 +154,6 @@ strip_zone(struct uma_zone *zone)
 	bool all = false;
 
 	while (!all) {
-		const struct slab *before = keg_in_hand();
 		struct batch batch = { .count = 0 };
 		enum zone_closing stripped;
 
@@ -164,7 +164,6 @@ strip_zone(struct uma_zone *zone)
 		gate_leave();
 		if (stripped != ZONE_CLOSED)
 			return stripped;
-		keg_dispose(before);
 	}
 	return ZONE_CLOSED;
 }
@@ -180,7 +179,7 @@ close_depot(struct uma_zone *zone)
 		return false;
 	done = depot_close(&zone->depot, true);
 	if (done) {
-		scatter(zone, empty_depot(zone));
+		scatter(zone, empty_depot(zone), KEG_SHED);
 		/* relaxed: closed, it only gets emptier; a fork stops that. */
 		done = atomic_load_explicit(
 			   &zone->depot.buckets, memory_order_relaxed) == 0;
@@ -280,10 +279,7 @@ is_quiet(const struct uma_zone *zone)
 	return zone->keg.fini == NULL && zone->keg.freef == NULL;
 }
 
-/*
- * Empty the caches of all zones that `how` allows.  Zones are held inside the
- * gate only: slabs on their way out keep theirs from going, and no other.
- */
+/* Empty the caches of all zones that `how` allows, held inside the gate. */
 static void
 strip_all(enum zone_reclaim how)
 {
@@ -294,7 +290,6 @@ strip_all(enum zone_reclaim how)
 	bool all = true; /* of the last zone's records */
 
 	do {
-		const struct slab *before = keg_in_hand();
 		struct batch batch = { .count = 0 };
 
 		if (!gate_enter())
@@ -319,7 +314,6 @@ strip_all(enum zone_reclaim how)
 		for (size_t i = 0; i < batch.count; i++)
 			registry_drop(batch.zones[i]);
 		gate_leave();
-		keg_dispose(before);
 	} while (!all);
 }
 
@@ -329,7 +323,7 @@ trim_zone(struct uma_zone *zone)
 {
 	unsigned items = zone_bucket_items(zone);
 
-	scatter(zone, empty_depot(zone));
+	scatter(zone, empty_depot(zone), KEG_SHED);
 	keg_trim(&zone->keg);
 	if (items > 2)
 		/* relaxed: a hint. */

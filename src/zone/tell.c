@@ -53,7 +53,7 @@ zone_tell(const void *address)
 	text_put(&t, ": item ");
 	text_hex(&t, (uintptr_t)item);
 	text_put(&t, " zone \"");
-	text_put(&t, s->keg->name);
+	text_clean(&t, s->keg->name);
 	text_put(&t, "\"");
 	*t.at++ = '\n';
 	port_print(line, (size_t)(t.at - line));

@@ -274,6 +274,26 @@ leaves_zeros(size_t size)
  * What zfree left behind is seen through the next block at that place: of a
  * class, and of a run, which stays dirty for the next.
  */
+/* Of any size, with caches and without. */
+TEST(items_of_a_zone_with_the_flag_are_blocks)
+{
+	static const int sizes[] = { 64, 2 << 20 };
+
+	if (is_debug())
+		SKIP("a block without its mark is a crime");
+	for (int i = 0; i < 2; i++) {
+		uma_zone_t zone = uma_zcreate("flagged", sizes[i], NULL, NULL,
+		    NULL, NULL, 7, UMA_ZONE_MALLOC);
+		void *item;
+
+		REQUIRE(zone != NULL);
+		item = uma_zalloc(zone, M_WAITOK);
+		CHECK(uma_malloc_usable_size(item) >= (size_t)sizes[i]);
+		uma_mfree(item, uma_m_temp);
+		CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+	}
+}
+
 TEST(zfree_leaves_zeros)
 {
 	static const size_t sizes[] = { 1, 3000, 32768, 50000, 1000000 };

@@ -98,6 +98,86 @@ TEST(refusal_then_destruction_in_turn)
 	}
 }
 
+/* ---- what others' callbacks are in the middle of ---- */
+
+static uma_zone_t
+    around[2]; /* made before the one whose fini runs, and after */
+static _Atomic int in_fini;
+static _Atomic bool may_end;
+
+static void
+fini_that_destroys(void *item, int size)
+{
+	(void)item;
+	(void)size;
+	if (atomic_fetch_add(&in_fini, 1) == 0)
+		for (int i = 0; i < 2; i++)
+			CHECK_EQ(uma_zdestroy(around[i], M_NOWAIT), 0);
+}
+
+static void
+fini_that_waits(void *item, int size)
+{
+	(void)item;
+	(void)size;
+	atomic_fetch_add(&in_fini, 1);
+	while (!atomic_load(&may_end))
+		usleep(1000);
+}
+
+/* A zone with a fini, between two: all have items in their caches only. */
+static uma_zone_t
+three_zones(uma_fini fini)
+{
+	enum { BYTES = 16384, EACH = 24 };
+	uma_zone_t zones[3];
+
+	zones[0] = around[0] = zone_make("before", BYTES, 7);
+	zones[1] = uma_zcreate("between", BYTES, NULL, NULL, NULL, fini, 7, 0);
+	zones[2] = around[1] = zone_make("after", BYTES, 7);
+	REQUIRE(zones[1] != NULL);
+	for (int k = 0; k < 3; k++) {
+		for (int i = 0; i < EACH; i++)
+			items[i] = uma_zalloc(zones[k], M_WAITOK);
+		for (int i = 0; i < EACH; i++)
+			uma_zfree(zones[k], items[i]);
+	}
+	atomic_store(&in_fini, 0);
+	atomic_store(&may_end, false);
+	return zones[1];
+}
+
+TEST(by_a_callback_of_another_in_a_reclaim)
+{
+	uma_zone_t zone = three_zones(fini_that_destroys);
+
+	uma_reclaim();
+	CHECK(atomic_load(&in_fini) > 0);
+	zone_end(zone);
+}
+
+static void *
+reclaim(void *arg)
+{
+	uma_reclaim();
+	return arg;
+}
+
+TEST(while_a_callback_of_another_waits)
+{
+	uma_zone_t zone = three_zones(fini_that_waits);
+	pthread_t thread;
+
+	REQUIRE(pthread_create(&thread, NULL, reclaim, NULL) == 0);
+	while (atomic_load(&in_fini) == 0)
+		usleep(1000);
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(uma_zdestroy(around[i], M_NOWAIT), 0);
+	atomic_store(&may_end, true);
+	pthread_join(thread, NULL);
+	zone_end(zone);
+}
+
 static _Atomic int freed;
 
 struct late_free {

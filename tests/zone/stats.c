@@ -382,6 +382,17 @@ TEST(table)
 		zone_end(zone[i]);
 }
 
+/* Whatever a zone is called, its row is one line without commands. */
+TEST(a_name_is_no_command)
+{
+	static struct page got;
+	uma_zone_t zone = zone_make("a\nb\033[31mc", 64, 7);
+
+	page_read(&got);
+	CHECK(strstr(got.text, "\na?b?[31mc: ") != NULL);
+	zone_end(zone);
+}
+
 /* Whoever looks at zones does not hold them: one may end under its eyes. */
 static void *
 make_and_end(void *over)

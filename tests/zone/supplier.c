@@ -6,6 +6,7 @@
  * each run up: it must come back once, with the same size and flags.
  */
 #include "zone/common.h"
+#include <uma/malloc9.h>
 
 #include <sys/mman.h>
 
@@ -242,6 +243,24 @@ TEST(prealloc_asks_the_supplier)
 	CHECK(zone_numbers(zone).free_items >= 300);
 	zone_end(zone);
 	CHECK_EQ(runs_out(), 0);
+}
+
+/* A block of a mapping's own has all of the granule that the page map has. */
+TEST(nobody_is_beside_a_small_mapped_block)
+{
+	size_t granule = 65536;
+	char *block =
+	    uma_malloc_aligned(4096, (size_t)4 << 20, uma_m_temp, M_WAITOK);
+
+	for (size_t at = granule / 2; at <= granule; at += granule / 2) {
+		void *memory = mmap(block + at, 4096, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+		CHECK(at == granule || memory == MAP_FAILED);
+		if (memory != MAP_FAILED)
+			munmap(memory, 4096);
+	}
+	uma_mfree(block, uma_m_temp);
 }
 
 /* ---- bad suppliers ---- */

@@ -140,6 +140,26 @@ TEST(pages_of_a_large_block)
 	CHECK(pagemap_find(base + GRANULE) == NULL);
 }
 
+/* However often pages are entered where whole granules come and go. */
+TEST(tables_of_granules_that_change_hands)
+{
+	size_t bytes = 0;
+
+	start();
+	for (int i = 0; i < 10000; i++) {
+		if (i == 100)
+			bytes = meta_bytes();
+		CHECK(pagemap_set_pages(
+		    base + GRANULE + page, page, &slab, META_NORMAL));
+		pagemap_clear_pages(base + GRANULE + page, page);
+		CHECK(pagemap_set(
+		    base + GRANULE, GRANULE, &other, 0, META_NORMAL));
+		CHECK(pagemap_find(base + GRANULE + page) == &other);
+		pagemap_clear(base + GRANULE, GRANULE);
+	}
+	CHECK_EQ(meta_bytes(), bytes);
+}
+
 TEST(without_memory)
 {
 	start();
