@@ -30,9 +30,9 @@
  * granules of a zone have the same word: who knows it compares it whole.
  *
  * A header starts with an `enum pagemap_kind`, and its second word tells kinds
- * apart as well: a slab has its keg's address there, a large block its memory's,
- * a table another header's or NULL.  A granule that several slabs of private
- * suppliers share has a table of its pages for a header.
+ * apart as well: a slab has its keg's address there, a large block that of its
+ * memory, a table that of another header or NULL.  A granule that several slabs
+ * of private suppliers share has a table of its pages for a header.
  *
  * What holds.
  *   1. An entry is zero for every granule that is not the library's.
