@@ -8,10 +8,14 @@ enum { FREE, HELD, WAITED, STARVED, PASSED };
 
 #define SPINS 100
 
-/* A sleeper looks this often whether somebody forks. */
-#define LOOK_NS UINT64_C(1000000)
+/*
+ * A sleeper looks whether somebody forks, less often each time: looks of a
+ * thousand sleepers at every millisecond left no time for who has the lock.
+ */
+#define LOOK_MIN_NS UINT64_C(1000000)
+#define LOOK_MAX_NS UINT64_C(64000000)
 
-/* Who has slept so often for nothing asks to be the next. */
+/* Who was woken so often for nothing asks to be the next. */
 #define PATIENCE 4u
 
 UMA_SLOW static bool wait_for(struct lock *l);
@@ -33,14 +37,14 @@ lock_take(struct lock *l)
 
 /* What a sleeper makes of the word: WAITED of a free one is his taking it. */
 static uint32_t
-wanted(uint32_t was, unsigned sleeps)
+wanted(uint32_t was, bool slept, unsigned wakes)
 {
 	switch (was) {
 	case PASSED:
-		return sleeps == 0 ? PASSED : WAITED;
+		return slept ? WAITED : PASSED;
 	case HELD:
 	case WAITED:
-		return sleeps < PATIENCE ? WAITED : STARVED;
+		return wakes < PATIENCE ? WAITED : STARVED;
 	default:
 		return was == FREE ? WAITED : STARVED;
 	}
@@ -50,21 +54,27 @@ wanted(uint32_t was, unsigned sleeps)
 static bool
 wait_for(struct lock *l)
 {
-	for (unsigned sleeps = 0;; sleeps++) {
+	uint64_t look = LOOK_MIN_NS;
+	unsigned wakes = 0;
+
+	for (bool slept = false;; slept = true) {
 		uint32_t was =
 		    atomic_load_explicit(&l->word, memory_order_relaxed);
 		uint32_t is;
 
 		/* acquire, as above. */
 		do {
-			is = wanted(was, sleeps);
+			is = wanted(was, slept, wakes);
 		} while (!atomic_compare_exchange_weak_explicit(&l->word, &was,
 		    is, memory_order_acquire, memory_order_relaxed));
 		if (was == FREE || (was == PASSED && is == WAITED))
 			return true;
 		if (gate_forking())
 			return false;
-		port_wait(&l->word, is, LOOK_NS);
+		if (port_wait(&l->word, is, look))
+			wakes++;
+		else if (look < LOOK_MAX_NS)
+			look *= 2;
 	}
 }
 

@@ -134,8 +134,12 @@ struct port_self *port_self(void);
  */
 uintptr_t port_thread_id(void);
 
-/* Sleep while *word == expected, at most `timeout_ns` (0: no limit). */
-void port_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns);
+/*
+ * Sleep while *word == expected, at most `timeout_ns` (0: no limit).
+ *
+ * Returns:  false when that time was up.
+ */
+bool port_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns);
 
 /* Wake up to `count` threads that sleep on `word`. */
 void port_wake(_Atomic uint32_t *word, int count);

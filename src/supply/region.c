@@ -110,13 +110,62 @@ region_insert(struct region **list, struct region *r)
 	*list = r;
 }
 
+/* No free run of so many granules begins below `at`. */
+static void
+raise_hints(struct region *r, size_t count, size_t at)
+{
+	for (size_t i = count; i <= REGION_HINTS && r->hints[i] < at; i++)
+		r->hints[i] = (uint32_t)at;
+}
+
+/* One of so many begins at `at`. */
+static void
+lower_hints(struct region *r, size_t count, size_t at)
+{
+	size_t i = min_size(count, REGION_HINTS);
+
+	for (; i > 0 && r->hints[i] > at; i--)
+		r->hints[i] = (uint32_t)at;
+}
+
+/*
+ * Where the free run that ends before `end` begins; of a longer one than there
+ * are hints, which know it already, some place in it.
+ */
+static size_t
+run_start(const struct region *r, size_t end)
+{
+	size_t first = end - min_size(end, REGION_HINTS);
+
+	for (size_t w = end / BITS_PER_WORD + 1; w-- > first / BITS_PER_WORD;) {
+		uint64_t word = w * BITS_PER_WORD < end
+				    ? r->used[w] & span(w, first, end)
+				    : 0;
+
+		if (word != 0)
+			return w * BITS_PER_WORD + highest_bit(word) + 1;
+	}
+	return first;
+}
+
+/* These granules became free, and are one run with their neighbours. */
+static void
+join_run(struct region *r, size_t at, size_t count)
+{
+	size_t end = at + count;
+	size_t most = min_size(end + REGION_HINTS, r->count);
+	size_t from = run_start(r, at);
+
+	lower_hints(r, next(r->used, end, most, true) - from, from);
+}
+
 /* The lowest free run, or REGION_NONE. */
 static size_t
 find(const struct region *r, size_t count, size_t align)
 {
 	size_t step = align / GRANULE;
 	size_t base = (uintptr_t)r->base / GRANULE;
-	size_t at = r->hint;
+	size_t at = r->hints[min_size(count, REGION_HINTS)];
 	size_t end;
 
 	for (;;) {
@@ -178,8 +227,6 @@ claim(struct region *r, size_t at, size_t count)
 		hold.again = min_size(r->reached, end) - (at + hold.dirty);
 	r->reached = max_size(r->reached, end);
 	r->free_count -= count;
-	if (at == r->hint)
-		r->hint = end;
 	return hold;
 }
 
@@ -192,6 +239,9 @@ region_take(
 	if (r->free_count < count)
 		return REGION_NONE;
 	at = find(r, count, align);
+	/* Alignment leaves runs out that are long enough. */
+	if (align == GRANULE)
+		raise_hints(r, count, at == REGION_NONE ? r->count : at);
 	if (at == REGION_NONE || !commit(r, at + count))
 		return REGION_NONE;
 	*hold = claim(r, at, count);
@@ -243,7 +293,7 @@ region_give(struct region *r, size_t at, size_t count, size_t backed)
 	put(r->backed, at, backed, true);
 	r->free_count += count;
 	r->dirty_count += count;
-	r->hint = min_size(r->hint, at);
+	join_run(r, at, count);
 }
 
 void

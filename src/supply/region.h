@@ -9,15 +9,20 @@
 #define REGION_ALIGN ((size_t)2 << 20)
 #define HUGE_COUNT   (REGION_ALIGN / GRANULE)
 
-#define REGION_NONE SIZE_MAX
+#define REGION_NONE  SIZE_MAX
+#define REGION_HINTS 32u
 
 struct region {
 	struct region *next; /* by address */
 	char *base;
 	size_t count;     /* granules */
 	size_t committed; /* granules from the base on that may be touched */
-	size_t hint;      /* no granule below it is free */
-	size_t reached;   /* no granule from it on was ever used */
+	/*
+	 * No free run of at least i granules begins below hints[i]; the last
+	 * one is for all that is longer.  They grow with i.
+	 */
+	uint32_t hints[REGION_HINTS + 1];
+	size_t reached; /* no granule from it on was ever used */
 	size_t free_count;
 	size_t dirty_count; /* free and dirty */
 	bool boot;

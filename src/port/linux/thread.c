@@ -44,7 +44,7 @@ port_thread_id(void)
  * See port.h.  A deadline rather than a span, so that signals do not
  * lengthen the wait.  A wake ends it even if the word is unchanged.
  */
-void
+bool
 port_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns)
 {
 	struct timespec deadline = timespec_of(later(timeout_ns));
@@ -56,6 +56,7 @@ port_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns)
 		    timeout_ns == 0 ? 0 : sys_arg(&deadline), 0,
 		    FUTEX_BITSET_MATCH_ANY);
 	} while (answer == -EINTR);
+	return answer != -ETIMEDOUT;
 }
 
 /* See port.h. */

@@ -32,13 +32,16 @@ port_thread_id(void)
 }
 
 /* See port.h. */
-void
+bool
 port_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns)
 {
+	uint64_t deadline;
+
 	(void)sim_point(POINT_CALL);
+	deadline = timeout_ns == 0 ? 0 : sim.clock + timeout_ns;
 	if (atomic_load_explicit(word, memory_order_relaxed) == expected)
-		sim_sleep(word, expected,
-		    timeout_ns == 0 ? 0 : sim.clock + timeout_ns);
+		sim_sleep(word, expected, deadline);
+	return deadline == 0 || sim.clock < deadline;
 }
 
 /* See port.h. */
