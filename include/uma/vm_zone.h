@@ -140,9 +140,10 @@ UMA_EXPORT void uma_vm_zdestroy(vm_zone_t z);
  * Context:  thread-safe; also from a signal handler, whatever it interrupted.
  *           A handler that interrupted a call of its own thread on this or
  *           any other zone, or on malloc, can reach what its CPU has cached
- *           and four items that a ZONE_INTERRUPT zone keeps for it from its
- *           first allocation on: below the limit it may see NULL after
- *           those.  Frees fill the four up again before anything else.
+ *           (in the generic mode nothing of that) and four items that a
+ *           ZONE_INTERRUPT zone keeps for it from its first allocation on:
+ *           below the limit it may see NULL after those.  Frees fill the four
+ *           up again before anything else.
  * FreeBSD:  zalloc and zalloci: here one function serves both.
  */
 UMA_EXPORT void *uma_vm_zalloc(vm_zone_t z);

@@ -154,7 +154,10 @@ hand_free(struct vm_zone *z, void *item)
 	return false;
 }
 
-/* One more for the hand; it counts as taken by nobody. */
+/*
+ * One more for the hand; it counts as taken by nobody.  From the slabs if they
+ * have one, as what was freed last is to come next.
+ */
 static void *
 find_one(struct uma_zone *zone)
 {
@@ -162,17 +165,17 @@ find_one(struct uma_zone *zone)
 
 	if (keg_take(&zone->keg, &item, 1, M_NOWAIT) != 0)
 		return item;
-	/* The pop will be counted.  release fence, pairs with zone_read(). */
+	/* It will be counted.  release fence, pairs with zone_read(). */
 	atomic_fetch_sub_explicit(&zone->slow_allocs, 1, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
-	item = zone_pop(zone);
+	item = zone_refill(zone, M_NOWAIT);
 	if (item == NULL)
 		atomic_fetch_add_explicit(
 		    &zone->slow_allocs, 1, memory_order_relaxed);
 	return item;
 }
 
-/* As far as there are items in the slabs and in this CPU's cache. */
+/* As far as there are items, but for the caches of other CPUs. */
 static void
 hand_fill(struct vm_zone *z)
 {

@@ -20,7 +20,6 @@ UMA_SLOW static void *alloc_slow(
     uma_zone_t zone, void *arg, int wait, const char *function);
 static void *miss(uma_zone_t zone, int wait, const char *function);
 static void *find(uma_zone_t zone, int wait, const char *function);
-static void *refill(uma_zone_t zone, int wait);
 
 /* See uma.h.  The hit; its instruction budget is in tests/budget. */
 UMA_HIT void *
@@ -121,7 +120,7 @@ static void *
 find(uma_zone_t zone, int wait, const char *function)
 {
 	for (unsigned round = 0;; round++) {
-		void *item = refill(zone, wait);
+		void *item = zone_refill(zone, wait);
 
 		if (item == NULL)
 			item = zone_take_cached(zone);
@@ -166,12 +165,9 @@ put_away(uma_zone_t zone, struct bucket *b)
 	zone_leave(zone, out);
 }
 
-/*
- * An item from the nearest place that has one, and a bucket of more for the
- * CPU this runs on by then.  NULL without memory.
- */
-static void *
-refill(uma_zone_t zone, int wait)
+/* See zone.h.  A bucket of more is for the CPU this runs on by then. */
+void *
+zone_refill(uma_zone_t zone, int wait)
 {
 	struct bucket *b = NULL;
 	void *item = NULL;
@@ -216,7 +212,7 @@ zone_alloc_miss(struct uma_zone *zone)
 	if (percpu_mode == PERCPU_RSEQ)
 		item = percpu_pop(zone->caches);
 	if (item == NULL)
-		item = refill(zone, M_NOWAIT);
+		item = zone_refill(zone, M_NOWAIT);
 	if (item == NULL)
 		zone_count(&zone->fails, 1);
 	return item;

@@ -202,6 +202,13 @@ UMA_NODISCARD bool zone_reserve(struct uma_zone *zone, size_t items);
  */
 void *zone_alloc_miss(struct uma_zone *zone);
 
+/*
+ * alloc.c: an item from the nearest place that has one, in every mode: this
+ * CPU's cache, the depot, the keg.  It counts as taken, but no tool is told,
+ * and nothing as failed.  NULL: none there, or no memory.
+ */
+void *zone_refill(struct uma_zone *zone, int wait);
+
 /* alloc.c: tell a tool of an item for a user; `zero`: it is to be zeroed. */
 void zone_hand_out(struct uma_zone *zone, void *item, bool zero);
 

@@ -18,10 +18,16 @@ static vm_zone_t zone;
 static void *items[LIMIT + 1];
 
 static void
+make_limited(int limit)
+{
+	zone = uma_vm_zinit("inside", 100, limit, ZONE_INTERRUPT, 0);
+	REQUIRE(zone != NULL);
+}
+
+static void
 make(void)
 {
-	zone = uma_vm_zinit("inside", 100, LIMIT, ZONE_INTERRUPT, 0);
-	REQUIRE(zone != NULL);
+	make_limited(LIMIT);
 }
 
 /* How many items of at most `most` a handler gets. */
@@ -83,6 +89,30 @@ TEST(the_hand_is_full_after_one_allocation)
 	CHECK_EQ(vm_zone_hand_items(zone), 4);
 	uma_vm_zfree(zone, item);
 	uma_vm_zdestroy(zone);
+}
+
+/*
+ * Where the first bucket took all that there are, or all but a few.  A hostile
+ * library finds no cache now and then.
+ */
+TEST(the_hand_is_full_where_a_bucket_has_all)
+{
+	if (HOSTILE)
+		SKIP("the hand may wait for the next allocation");
+	for (int limit = 1; limit <= LIMIT; limit++) {
+		int kept = limit - 1 < 4 ? limit - 1 : 4;
+		void *item;
+
+		make_limited(limit);
+		item = uma_vm_zalloc(zone);
+		CHECK_EQ(vm_zone_hand_items(zone), kept);
+		CHECK_EQ(take_inside(kept), kept);
+		check_numbers((uint64_t)kept + 1, (uint64_t)kept + 1);
+		give_inside(kept);
+		check_numbers(1, (uint64_t)kept + 1);
+		uma_vm_zfree(zone, item);
+		uma_vm_zdestroy(zone);
+	}
 }
 
 /* Where all free items are in caches, none in the slabs. */

@@ -48,6 +48,36 @@ TEST(exactly_so_many)
 	}
 }
 
+/* From the first item to the last. */
+static bool
+comes_next(int limit)
+{
+	bool same = true;
+
+	zone = zinit("order", 100, limit, ZONE_INTERRUPT, 0);
+	for (int k = 0; k < limit; k++) {
+		void *freed = zalloc(zone);
+
+		REQUIRE(freed != NULL);
+		zfree(zone, freed);
+		items[k] = zalloc(zone);
+		same = same && items[k] == freed;
+	}
+	for (int k = 0; k < limit; k++)
+		zfree(zone, items[k]);
+	zdestroy(zone);
+	return same;
+}
+
+TEST(the_item_freed_last_comes_next)
+{
+	if (HOSTILE)
+		SKIP("now and then a free finds no cache");
+	REQUIRE(cpu_pin(0));
+	for (int limit = 1; limit <= 100; limit++)
+		CHECK(comes_next(limit));
+}
+
 TEST(large_items)
 {
 	zone = zinit("large", 300000, 7, ZONE_INTERRUPT, 0);
