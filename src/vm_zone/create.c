@@ -276,6 +276,6 @@ uma_vm_zdestroy(vm_zone_t z)
 	end_zone(z);
 	vm_zone_set_state(z, VM_ZONE_DEAD);
 	if (row->own)
-		room_give(z, sizeof(*z));
+		room_give(vm_zone_rest(z), sizeof(*z));
 	room_give(row, sizeof(*row));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The list of all vm_zones, and its table: see vm_zone.h. */
+/* The list of all vm_zones, and its table; the dead.  See vm_zone.h. */
 #include "vm_zone/vm_zone.h"
 
 #include "lock/lock.h"
@@ -10,11 +10,16 @@
 #define LINE_BYTES 160
 #define LINES      32 /* written at a time */
 
+#define DEAD_REST 64u
+
 static struct lock all_lock;
 
 static struct {
 	struct vm_zone_row *first UMA_GUARDED(&all_lock); /* the latest */
 	uint32_t numbers UMA_GUARDED(&all_lock);
+	/* A ring: each takes the place of the one that has rested. */
+	struct vm_zone *dead[DEAD_REST] UMA_GUARDED(&all_lock);
+	unsigned deaths UMA_GUARDED(&all_lock);
 } all;
 
 /*
@@ -33,6 +38,14 @@ enter(void) UMA_TRIES(true, &all_lock)
 			return false;
 		port_yield();
 	}
+}
+
+/* For who may not be such a handler. */
+UMA_SLOW static void
+insist(void) UMA_ACQUIRES(&all_lock)
+{
+	while (!enter())
+		port_yield();
 }
 
 static void
@@ -56,8 +69,7 @@ vm_zone_row_start(struct vm_zone_row *row, const char *name, int size, int max)
 void
 vm_zone_list(struct vm_zone_row *row)
 {
-	while (!enter())
-		port_yield();
+	insist();
 	row->number = ++all.numbers;
 	row->next = all.first;
 	if (row->next != NULL)
@@ -69,8 +81,7 @@ vm_zone_list(struct vm_zone_row *row)
 void
 vm_zone_unlist(struct vm_zone_row *row)
 {
-	while (!enter())
-		port_yield();
+	insist();
 	if (row->prev != NULL)
 		row->prev->next = row->next;
 	else
@@ -78,6 +89,20 @@ vm_zone_unlist(struct vm_zone_row *row)
 	if (row->next != NULL)
 		row->next->prev = row->prev;
 	leave();
+}
+
+struct vm_zone *
+vm_zone_rest(struct vm_zone *z)
+{
+	struct vm_zone **place;
+	struct vm_zone *rested;
+
+	insist();
+	place = &all.dead[all.deaths++ % DEAD_REST];
+	rested = *place;
+	*place = z;
+	leave();
+	return rested;
 }
 
 /* Waits for nothing: all counters are atomic. */

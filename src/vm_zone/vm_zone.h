@@ -42,8 +42,9 @@
  *   4. zname, zsize, zmax, zflags, zalloc do not change while the zone is
  *      PLAIN or MIXED.
  *
- * Locks.  One, for the list of all; nothing is called while it is held but
- * what takes no lock.  The lists of boot items and the hand are lock-free.
+ * Locks.  One, for the list of all and the dead; nothing is called while it is
+ * held but what takes no lock.  The lists of boot items and the hand are
+ * lock-free.
  * What it may touch.  base port watch lock percpu meta pagemap slab keg
  * zone.
  */
@@ -133,12 +134,17 @@ void *vm_zone_boot_take(struct vm_zone *z);
 /* Give it back.  False: it is no boot item of this zone; dies of a crime. */
 UMA_NODISCARD bool vm_zone_boot_give(struct vm_zone *z, void *item);
 
-/* listing.c: the table of all. */
+/* listing.c: the table of all, and the dead. */
 
 /* Fill in what is known from the start. */
 void vm_zone_row_start(
     struct vm_zone_row *row, const char *name, int size, int max);
 void vm_zone_list(struct vm_zone_row *row);
 void vm_zone_unlist(struct vm_zone_row *row);
+/*
+ * Dead structures of zinit() rest until so many more have died, so that stale
+ * handles are seen.  Returns the one that need not any more, or NULL.
+ */
+struct vm_zone *vm_zone_rest(struct vm_zone *z);
 
 #endif /* VM_ZONE_VM_ZONE_H */

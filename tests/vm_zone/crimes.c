@@ -132,6 +132,29 @@ TEST(destroyed)
 	    (void *)&boot_zone);
 }
 
+/* Known to be dead until 64 more are. */
+TEST(destroyed_long_ago)
+{
+	enum { REST = 64 };
+	vm_zone_t z = zinit("first", 64, 10, ZONE_INTERRUPT, 0);
+	vm_zone_t later;
+
+	zdestroy(z);
+	for (int i = 1; i < REST; i++) {
+		later = zinit("later", 128, 10, i % 2 * ZONE_INTERRUPT, 0);
+		CHECK(later != z);
+		zdestroy(later);
+	}
+	later = zinit("last", 128, 10, ZONE_INTERRUPT, 0);
+	CHECK(later != z);
+	DIES(zalloc(z), "uma: zalloc: zone was destroyed: ptr %p", (void *)z);
+	DIES(zfree(z, zalloc(later)), "uma: zfree: zone was destroyed: ptr %p",
+	    (void *)z);
+	DIES(zdestroy(z), "uma: zdestroy: zone was destroyed: ptr %p",
+	    (void *)z);
+	zdestroy(later);
+}
+
 static void
 free_dies(vm_zone_t z, const char *name, void *item, const char *rule)
 {
