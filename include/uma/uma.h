@@ -253,7 +253,9 @@ UMA_EXPORT void uma_object_destroy(struct vm_object *object);
  * The address space for `size` items is reserved at once, the zone can hold
  * exactly `size` items, and it never gives slabs back.  Item i of the zone
  * lies at the same offset of the object in every process that maps it.
- * A NULL object makes an anonymous one.
+ * With a NULL object it is anonymous memory, which a child of fork() has a copy
+ * of like that of any zone.  An object that was given stays shared: see
+ * CAVEATS.
  *
  * Needs:    before the first allocation; size >= 1.
  * Returns:  1 on success; 0, with the zone unchanged, when the address space

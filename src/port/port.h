@@ -94,9 +94,6 @@ port_label(void *addr, size_t bytes, const char *name)
 
 /* ---- backing objects ---- */
 
-/* An anonymous object of `bytes`; a descriptor, or -1. */
-int port_object_make(size_t bytes);
-
 /* Duplicate the descriptor if its file holds offset + bytes; else -1. */
 int port_object_hold(int fd, uint64_t offset, size_t bytes);
 

@@ -106,21 +106,15 @@ zone_aim_hit(struct uma_zone *zone)
 {
 	bool plain = zone->ctor == NULL && zone->dtor == NULL;
 	const struct slab_layout *l = &zone->keg.layout;
-	/*
-	 * Where a last slab ends early the hit cannot see.  A vm_zone's may:
-	 * to it an address behind the limit is an item (CAVEATS).
-	 */
-	bool whole =
-	    zone->object == NULL || zone->keg.items_max % l->items == 0;
 
 	zone->fast = plain && percpu_mode == PERCPU_RSEQ && zone->caches != 0
 			 ? zone->caches
 			 : percpu_nothing();
 	zone->rseq = percpu_rseq;
-	zone->magic =
-	    l->slab_bytes == GRANULE && zone->keg.allocf == NULL && whole
-		? pagemap_magic(l->stride)
-		: 0;
+	zone->magic = l->slab_bytes == GRANULE && zone->keg.allocf == NULL &&
+			      !zone->ends_early
+			  ? pagemap_magic(l->stride)
+			  : 0;
 	if (zone->magic == 0)
 		zone->keg.hit = 0;
 	else if (zone->owner != 0)

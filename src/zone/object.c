@@ -63,18 +63,19 @@ uma_object_destroy(struct vm_object *object)
 		gate_leave();
 }
 
-static struct vm_object *
-object_anonymous(size_t bytes)
+/* All items in an object that was given.  False, with the zone unchanged. */
+static bool
+settle_in(struct uma_zone *zone, struct vm_object *object, size_t items)
 {
-	struct vm_object *object;
-	int fd = port_object_make(bytes);
+	const struct slab_layout *l = &zone->keg.layout;
+	size_t bytes = div_up(items, l->items) * l->slab_bytes;
+	void *memory;
 
-	if (fd < 0)
-		return NULL;
-	object = object_new(fd, 0, bytes);
-	if (object == NULL)
-		port_object_drop(fd);
-	return object;
+	if (object->bytes < bytes)
+		return false;
+	memory = port_object_map(
+	    object->fd, object->offset, bytes, max_size(GRANULE, l->align));
+	return memory != NULL && zone_settle(zone, memory, bytes, items);
 }
 
 /* See uma.h. */
@@ -82,9 +83,6 @@ int
 uma_zone_set_obj(uma_zone_t zone, struct vm_object *object, int size)
 {
 	struct keg *keg;
-	struct vm_object *made = NULL;
-	size_t bytes;
-	void *memory;
 
 	zone_check(zone, __func__);
 	keg = &zone->keg;
@@ -95,19 +93,12 @@ uma_zone_set_obj(uma_zone_t zone, struct vm_object *object, int size)
 		uma_crime(__func__, "item count below 1", NULL, zone->name);
 	if (object != NULL && watch_gap() != 0)
 		zone_drop_gap(zone);
-	bytes =
-	    div_up((size_t)size, keg->layout.items) * keg->layout.slab_bytes;
-	if (object == NULL)
-		object = made = object_anonymous(bytes);
-	if (object == NULL || object->bytes < bytes)
+	/* Without one it is memory that nobody shares, a child neither. */
+	if (object == NULL ? !zone_reserve(zone, (size_t)size)
+			   : !settle_in(zone, object, (size_t)size))
 		return 0;
-	memory = port_object_map(object->fd, object->offset, bytes,
-	    max_size(GRANULE, keg->layout.align));
-	if (memory == NULL || !zone_settle(zone, memory, bytes, (size_t)size)) {
-		uma_object_destroy(made);
-		return 0;
-	}
 	zone->object = object;
+	zone->ends_early = (size_t)size % keg->layout.items != 0;
 	zone_aim_hit(zone);
 	return 1;
 }

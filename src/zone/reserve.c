@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Zones whose room is set aside ahead, for vm_zone: see zone.h. */
+/* Zones whose room is set aside ahead: see zone.h. */
 #include "port/port.h"
 #include "zone/inner.h"
 
@@ -35,6 +35,13 @@ zone_reserve(struct uma_zone *zone, size_t items)
 
 	if (slabs > PTRDIFF_MAX / keg->layout.slab_bytes)
 		return false;
-	memory = port_map(bytes, max_size(GRANULE, keg->layout.align));
-	return memory != NULL && zone_settle(zone, memory, bytes, items);
+	memory = port_reserve(bytes, max_size(GRANULE, keg->layout.align));
+	if (memory == NULL)
+		return false;
+	if (!port_commit(memory, bytes)) {
+		port_unmap(memory, bytes);
+		return false;
+	}
+	port_label(memory, bytes, "uma:object");
+	return zone_settle(zone, memory, bytes, items);
 }

@@ -91,6 +91,11 @@ struct uma_zone {
 	_Atomic uint32_t freed; /* counts frees while closed */
 	struct uma_zone *next_dead;
 	struct vm_object *object; /* or NULL; owned */
+	/*
+	 * Its last slab, which the hit cannot see.  Not said of a vm_zone: to
+	 * it an address behind the limit is an item (CAVEATS).
+	 */
+	bool ends_early;
 
 	alignas(CACHE_LINE) struct keg keg;
 };
@@ -190,7 +195,8 @@ void zone_plan_2002(struct zone_plan *plan, int size, int align);
 
 /*
  * reserve.c: set aside the address space of `items` items, which become the
- * zone's limit; private to the process, backed on demand, never given back.
+ * zone's limit, of a vm_zone or without an object; private to the process,
+ * backed on demand, never given back.
  * Needs:    a zone that nobody has used, without object or supplier.
  * Returns:  false, with the zone unchanged, without address space.
  */

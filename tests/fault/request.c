@@ -42,8 +42,6 @@ bool __real_port_forget(void *addr, size_t bytes);
 bool __wrap_port_forget(void *addr, size_t bytes);
 bool __real_port_mapped(const void *addr, size_t bytes);
 bool __wrap_port_mapped(const void *addr, size_t bytes);
-int __real_port_object_make(size_t bytes);
-int __wrap_port_object_make(size_t bytes);
 int __real_port_object_hold(int fd, uint64_t offset, size_t bytes);
 int __wrap_port_object_hold(int fd, uint64_t offset, size_t bytes);
 void *__real_port_object_map(
@@ -161,12 +159,6 @@ bool
 __wrap_port_mapped(const void *addr, size_t bytes)
 {
 	return !refuse(__func__) && __real_port_mapped(addr, bytes);
-}
-
-int
-__wrap_port_object_make(size_t bytes)
-{
-	return refuse(__func__) ? -1 : __real_port_object_make(bytes);
 }
 
 int

@@ -294,7 +294,7 @@ take(enum kind kind, int flags)
 	}
 	if (full)
 		scenario_wrong("%s: more than its limit", s->name);
-	if (used[kind].limit >= 0 && kind != FIXED &&
+	if (used[kind].limit >= 0 && kind == FILE_OBJECT &&
 	    !request_in_object(item, (size_t)s->size))
 		scenario_wrong("%s: an item outside of its object", s->name);
 	if (((uintptr_t)item & (uintptr_t)s->align) != 0)

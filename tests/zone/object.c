@@ -61,6 +61,42 @@ TEST(anonymous_large_items)
 	zone_end(zone);
 }
 
+/* To a child it is memory like any other: what it does there is its own. */
+TEST(anonymous_after_a_fork)
+{
+	uma_zone_t zone = zone_make("anon", 200, 7);
+	int status = -1;
+	pid_t child;
+	void *next;
+
+	CHECK_EQ(uma_zone_set_obj(zone, NULL, COUNT), 1);
+	items[0] = sure_zalloc(zone, M_NOWAIT);
+	REQUIRE(items[0] != NULL);
+	pattern_fill(items[0], 200, 0);
+	child = fork();
+	if (child == 0) {
+		if (!pattern_holds(items[0], 200, 0))
+			_exit(1);
+		pattern_fill(items[0], 200, 1);
+		next = sure_zalloc(zone, M_NOWAIT);
+		if (next == NULL)
+			_exit(2);
+		pattern_fill(next, 200, 2);
+		_exit(0);
+	}
+	REQUIRE(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+	CHECK(pattern_holds(items[0], 200, 0));
+	for (int i = 1; i < COUNT; i++) {
+		items[i] = sure_zalloc(zone, M_NOWAIT);
+		REQUIRE(items[i] != NULL);
+		CHECK(!pattern_holds(items[i], 200, 2));
+	}
+	for (int i = 0; i < COUNT; i++)
+		uma_zfree(zone, items[i]);
+	zone_end(zone);
+}
+
 static int init_calls;
 static int fini_calls;
 

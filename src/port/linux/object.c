@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* port/linux/object.c - memory behind a descriptor */
 #include <fcntl.h>
-#include <linux/memfd.h>
 #include <linux/mman.h>
 #include <sys/stat.h>
 
@@ -9,7 +8,6 @@
 
 #include "port/linux/sys.h"
 
-#define NO_EXEC       8 /* MFD_NOEXEC_SEAL, since Linux 6.3 */
 #define FIRST_FREE_FD 3
 #define PLACE_TRIES   16
 
@@ -17,34 +15,6 @@ static bool holds(int fd, uint64_t offset, size_t bytes);
 static int dup_above_standard(int fd);
 static void *map_at(
     uintptr_t hint, int fd, uint64_t offset, size_t bytes, size_t align);
-
-/* See port.h. */
-int
-port_object_make(size_t bytes)
-{
-	static const char name[] = "uma";
-	long fd, kept;
-
-	if (bytes > INT64_MAX)
-		return -1;
-	fd =
-	    sys_call(SYS_memfd_create, sys_arg(name), MFD_CLOEXEC | NO_EXEC, 0);
-	if (fd == -EINVAL)
-		fd = sys_call(SYS_memfd_create, sys_arg(name), MFD_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	/* A program without standard error must not come to print into it. */
-	if (fd < FIRST_FREE_FD) {
-		kept = dup_above_standard((int)fd);
-		port_object_drop((int)fd);
-		fd = kept;
-	}
-	if (fd >= 0 && sys_call(SYS_ftruncate, fd, (long)bytes, 0) != 0) {
-		port_object_drop((int)fd);
-		return -1;
-	}
-	return (int)fd;
-}
 
 /* See port.h.  The copy is examined: `fd` may be closed meanwhile. */
 int

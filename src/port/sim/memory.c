@@ -15,11 +15,6 @@
 #define ARENA_BYTES ((size_t)64 << 30)
 #define PAGES       (ARENA_BYTES / PAGE)
 #define NOTES_BYTES ((size_t)4 << 30)
-#define OBJECTS     64
-#define FIRST_FD    1000
-
-/* What the rooms call a granule. */
-#define OBJECT_ALIGN ((size_t)64 << 10)
 
 enum { UNMAPPED, READABLE, WRITABLE };
 
@@ -34,7 +29,6 @@ struct note {
 struct mark {
 	uintptr_t at; /* of the arena, from here on unused */
 	uint64_t clock;
-	unsigned objects;
 };
 
 static struct {
@@ -46,7 +40,6 @@ static struct {
 	bool noting;
 	uint16_t *writers; /* 1 + the CPU that wrote each line last */
 	uint16_t *static_writers;
-	void *objects[OBJECTS];
 } memory;
 
 /* The program's own variables. */
@@ -380,24 +373,9 @@ port_name(void *addr, size_t bytes, const char *name)
 	(void)name;
 }
 
-/* ---- port.h: objects, each memory that is mapped once ---- */
+/* ---- port.h: objects ---- */
 
-/* See port.h. */
-int
-port_object_make(size_t bytes)
-{
-	void *place;
-
-	if (memory.now.objects == OBJECTS || sim_point(POINT_MAY_FAIL))
-		return -1;
-	place = take(bytes, OBJECT_ALIGN);
-	if (place == NULL)
-		return -1;
-	memory.objects[memory.now.objects] = place;
-	return (int)memory.now.objects++ + FIRST_FD;
-}
-
-/* See port.h.  There are no descriptors but the library's own. */
+/* See port.h.  There are no descriptors. */
 int
 port_object_hold(int fd, uint64_t offset, size_t bytes)
 {
@@ -411,15 +389,14 @@ port_object_hold(int fd, uint64_t offset, size_t bytes)
 void *
 port_object_map(int fd, uint64_t offset, size_t bytes, size_t align)
 {
-	char *place = memory.objects[fd - FIRST_FD];
-
-	if (sim_point(POINT_MAY_FAIL) || ((uintptr_t)place + offset) % align)
-		return NULL;
-	set_pages(place + offset, bytes, WRITABLE);
-	return place + offset;
+	(void)fd;
+	(void)offset;
+	(void)bytes;
+	(void)align;
+	return NULL;
 }
 
-/* See port.h.  The addresses stay the object's. */
+/* See port.h. */
 void
 port_object_drop(int fd)
 {

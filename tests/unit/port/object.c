@@ -9,21 +9,25 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "filter.h"
 #include "port/port.h"
 
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
 
-TEST(make_map_and_share)
+static int
+file_of(size_t bytes)
 {
-	int fd = port_object_make(MIB);
-	struct stat status = { 0 }; /* see holds() */
+	int fd = (int)memfd_create("object", MFD_CLOEXEC);
+
+	REQUIRE(fd >= 0 && ftruncate(fd, (off_t)bytes) == 0);
+	return fd;
+}
+
+TEST(map_and_share)
+{
+	int fd = file_of(MIB);
 	char *a, *b;
 
-	REQUIRE(fd >= 3);
-	CHECK(fstat(fd, &status) == 0 && status.st_size == (off_t)MIB);
-	CHECK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
 	a = port_object_map(fd, 0, MIB, 4 * KIB);
 	b = port_object_map(fd, 64 * KIB, 64 * KIB, 4 * KIB);
 	REQUIRE(a != NULL && b != NULL);
@@ -38,9 +42,8 @@ TEST(make_map_and_share)
 TEST(map_is_aligned)
 {
 	size_t page = port_page_bytes();
-	int fd = port_object_make(MIB);
+	int fd = file_of(MIB);
 
-	REQUIRE(fd >= 0);
 	for (size_t align = page; align <= 1024 * MIB; align *= 4) {
 		/* Odd sizes, so that luck does not align the next one. */
 		char *p = port_object_map(fd, page, 3 * page, align);
@@ -72,7 +75,7 @@ map_often(void *arg)
 TEST(map_in_many_threads)
 {
 	pthread_t threads[4];
-	int fd = port_object_make(64 * KIB);
+	int fd = file_of(64 * KIB);
 	char *p = port_object_map(fd, 0, 64 * KIB, 4 * KIB);
 
 	REQUIRE(p != NULL);
@@ -85,7 +88,7 @@ TEST(map_in_many_threads)
 
 TEST(map_refused)
 {
-	int fd = port_object_make(MIB);
+	int fd = file_of(MIB);
 	int ends[2];
 
 	REQUIRE(pipe(ends) == 0);
@@ -94,13 +97,12 @@ TEST(map_refused)
 	CHECK(port_object_map(ends[0], 0, 4 * KIB, 4 * KIB) == NULL);
 	CHECK(port_object_map(fd, 1, 4 * KIB, 4 * KIB) == NULL);
 	CHECK(port_object_map(fd, 0, (size_t)1 << 62, 2 * MIB) == NULL);
-	CHECK(port_object_make(SIZE_MAX) == -1);
 	CHECK_EQ(errno, 77);
 }
 
 TEST(hold_asks_for_the_bytes)
 {
-	int fd = port_object_make(MIB);
+	int fd = file_of(MIB);
 	int held;
 
 	errno = 77;
@@ -131,68 +133,30 @@ TEST(hold_of_what_has_no_size_is_refused)
 	CHECK_EQ(dup(0), next);
 }
 
-TEST(make_avoids_the_standard_descriptors)
+/* A program without standard error must not come to print into a file. */
+TEST(hold_avoids_the_standard_descriptors)
 {
-	int fd;
+	int fd = file_of(4 * KIB);
+	int held;
 
 	close(0);
 	close(2);
-	fd = port_object_make(4 * KIB);
-	CHECK(fd >= 3);
+	held = port_object_hold(fd, 0, 4 * KIB);
+	CHECK(held >= 3);
 	CHECK_EQ(fcntl(0, F_GETFD), -1);
 	CHECK_EQ(fcntl(2, F_GETFD), -1);
 }
 
-/* The lowest descriptor that is free. */
-static int
-next_free(void)
+/* Only a low descriptor is left. */
+TEST(hold_without_descriptors)
 {
-	int fd = dup(1);
-
-	close(fd);
-	return fd;
-}
-
-/* One before Linux 6.3 does not know the flag. */
-TEST(make_on_an_old_kernel)
-{
-	int fd;
-
-	if (!filter(SYS_memfd_create, 1, MFD_CLOEXEC | 8,
-		SECCOMP_RET_ERRNO | EINVAL))
-		SKIP("no filters here");
-	errno = 77;
-	fd = port_object_make(4 * KIB);
-	CHECK(fd >= 3);
-	CHECK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
-	CHECK_EQ(errno, 77);
-}
-
-TEST(make_refused)
-{
-	int next = next_free();
-
-	if (!filter(SYS_ftruncate, 1, 4 * KIB, SECCOMP_RET_ERRNO | EPERM))
-		SKIP("no filters here");
-	errno = 77;
-	CHECK_EQ(port_object_make(4 * KIB), -1);
-	CHECK_EQ(next_free(), next);
-	REQUIRE(filter(
-	    SYS_memfd_create, 1, MFD_CLOEXEC | 8, SECCOMP_RET_ERRNO | EMFILE));
-	CHECK_EQ(port_object_make(8 * KIB), -1);
-	CHECK_EQ(errno, 77);
-	CHECK_EQ(next_free(), next);
-}
-
-/* Only a low descriptor is left, which an object must not have. */
-TEST(make_without_descriptors)
-{
+	int fd = file_of(4 * KIB);
 	struct rlimit few = { 3, 3 };
 
 	close(0);
 	REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
 	errno = 77;
-	CHECK_EQ(port_object_make(4 * KIB), -1);
+	CHECK_EQ(port_object_hold(fd, 0, 4 * KIB), -1);
 	CHECK_EQ(errno, 77);
 	CHECK_EQ(fcntl(0, F_GETFD), -1);
 }
@@ -200,7 +164,7 @@ TEST(make_without_descriptors)
 /* Forgetting must not answer "zeros" for a file that kept its bytes. */
 TEST(forget_drops_the_objects_contents)
 {
-	int fd = port_object_make(MIB);
+	int fd = file_of(MIB);
 	char *p = port_object_map(fd, 0, MIB, 64 * KIB);
 	char *anonymous = port_map(64 * KIB, 64 * KIB);
 	struct stat status = { 0 }; /* see holds() */
