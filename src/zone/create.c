@@ -124,15 +124,6 @@ zone_aim_hit(struct uma_zone *zone)
 	zone->hit = zone->magic != 0 ? zone->keg.hit : ZONE_NO_HIT;
 }
 
-void
-zone_drop_gap(struct uma_zone *zone)
-{
-	const struct slab_layout *l = &zone->keg.layout;
-
-	keg_shape(&zone->keg, l->item_bytes, l->align, 0);
-	zone_aim_hit(zone);
-}
-
 static void
 fit_out(struct uma_zone *zone, const struct zone_plan *plan)
 {

@@ -66,9 +66,6 @@ void zone_bucket_more(struct uma_zone *zone);
 /* Where the hit looks: at the caches, or at nothing. */
 void zone_aim_hit(struct uma_zone *zone);
 
-/* Items where they are without a tool, as others map them too. */
-void zone_drop_gap(struct uma_zone *zone);
-
 /* drain.c */
 
 /* Leave the gate; buckets that left a record, or NULL, to where they fit. */

@@ -63,19 +63,28 @@ uma_object_destroy(struct vm_object *object)
 		gate_leave();
 }
 
-/* All items in an object that was given.  False, with the zone unchanged. */
+/*
+ * All items in an object that was given, where they are without a tool, as
+ * others map them too.  False, with the zone unchanged.
+ */
 static bool
 settle_in(struct uma_zone *zone, struct vm_object *object, size_t items)
 {
-	const struct slab_layout *l = &zone->keg.layout;
-	size_t bytes = div_up(items, l->items) * l->slab_bytes;
+	struct keg *keg = &zone->keg;
+	struct slab_layout l;
+	size_t bytes;
 	void *memory;
 
+	slab_layout_choose(&l, keg->layout.item_bytes, keg->layout.align);
+	bytes = div_up(items, l.items) * l.slab_bytes;
 	if (object->bytes < bytes)
 		return false;
 	memory = port_object_map(
-	    object->fd, object->offset, bytes, max_size(GRANULE, l->align));
-	return memory != NULL && zone_settle(zone, memory, bytes, items);
+	    object->fd, object->offset, bytes, max_size(GRANULE, l.align));
+	if (memory == NULL || !zone_settle(zone, memory, bytes, items))
+		return false;
+	keg_shape(keg, l.item_bytes, l.align, 0);
+	return true;
 }
 
 /* See uma.h. */
@@ -91,8 +100,6 @@ uma_zone_set_obj(uma_zone_t zone, struct vm_object *object, int size)
 		uma_crime(__func__, "zone already in use", NULL, zone->name);
 	if (size < 1)
 		uma_crime(__func__, "item count below 1", NULL, zone->name);
-	if (object != NULL && watch_gap() != 0)
-		zone_drop_gap(zone);
 	/* Without one it is memory that nobody shares, a child neither. */
 	if (object == NULL ? !zone_reserve(zone, (size_t)size)
 			   : !settle_in(zone, object, (size_t)size))

@@ -113,6 +113,28 @@ TEST(items_of_a_file_lie_as_without_a_tool)
 	uma_object_destroy(object);
 }
 
+TEST(a_file_that_is_too_small_takes_no_gap)
+{
+	int fd = memfd_create("gap", MFD_CLOEXEC);
+	uma_zone_t zone = make();
+	struct vm_object *object;
+	struct slab_layout before = zone->keg.layout;
+	void *item;
+
+	REQUIRE(fd >= 0 && ftruncate(fd, 4096) == 0);
+	object = uma_object_create(fd, 0, 4096);
+	REQUIRE(object != NULL);
+	CHECK_EQ(uma_zone_set_obj(zone, object, ITEMS), 0);
+	CHECK_EQ(zone->keg.layout.stride, before.stride);
+	CHECK_EQ(zone->keg.layout.lead, before.lead);
+	CHECK_EQ(zone->keg.layout.items, before.items);
+	item = uma_zalloc(zone, M_NOWAIT);
+	REQUIRE(item != NULL);
+	uma_zfree(zone, item);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+	uma_object_destroy(object);
+}
+
 /* What a tool was told of a supplier is taken back with it. */
 TEST(a_supplier_and_none_again)
 {
