@@ -23,20 +23,26 @@ kind_of(const struct keg *keg)
 }
 
 /*
- * Reserve the right to add items: how many, 0 at the limit.  A limited keg is
- * counted under its lock, so who is refused by the gate must come again.
+ * Reserve the right to add items: how many becomes the limit of the slab.
+ * False at the keg's limit.  A limited keg is counted under its lock, so who is
+ * refused by the gate must come again.
+ *
+ * Of an object the next place is the slab's from here on.  Nothing can fail
+ * behind this then, so none is given back, and the one that ends early is the
+ * last.
  */
-static uint32_t
-reserve_items(struct keg *keg, struct keg_work *work)
+static bool
+reserve_items(struct keg *keg, struct keg_work *work, struct slab *s)
 {
 	size_t limit = keg->layout.items;
 
 	if (!gate_lock(&keg->lock)) {
 		if (keg->items_max != 0 || keg->frozen)
-			return 0;
+			return false;
 		tally_add(&keg->making, limit);
 		work->making = limit;
-		return (uint32_t)limit;
+		s->limit = (uint32_t)limit;
+		return true;
 	}
 	if (keg->frozen)
 		limit = 0;
@@ -46,8 +52,13 @@ reserve_items(struct keg *keg, struct keg_work *work)
 					tally_get(&keg->making));
 	tally_add(&keg->making, limit);
 	work->making = limit;
+	s->limit = (uint32_t)limit;
+	if (limit != 0 && keg->object != NULL) {
+		s->base = keg->object + keg->object_at;
+		keg->object_at += keg->layout.slab_bytes;
+	}
 	gate_unlock(&keg->lock);
-	return (uint32_t)limit;
+	return limit != 0;
 }
 
 static void
@@ -102,19 +113,6 @@ take_private(struct keg *keg, int wait, uint8_t *pflag)
 	if (keg->freef != NULL)
 		keg->freef(memory, (int)bytes, *pflag);
 	return NULL;
-}
-
-/*
- * The next part of the object.  The reservation of items made it ours; it is
- * taken when nothing can fail any more, as it cannot be given back.
- */
-static void *
-take_object(struct keg *keg)
-{
-	size_t at = tally_add(&keg->object_at, keg->layout.slab_bytes);
-
-	UMA_ASSERT(at + keg->layout.slab_bytes <= keg->object_bytes);
-	return keg->object + at;
 }
 
 static void *
@@ -210,12 +208,13 @@ init_all(struct keg *keg, struct slab *s)
 
 /* Memory for a slab, and where it came from. */
 static void *
-take_memory(struct keg *keg, int wait, uint8_t *pflag, size_t *backed)
+take_memory(struct keg *keg, const struct slab *s, int wait, uint8_t *pflag,
+    size_t *backed)
 {
 	*pflag = UMA_SLAB_KMAP;
 	*backed = 0;
 	if (keg->object != NULL)
-		return take_object(keg);
+		return s->base;
 	if (keg->allocf != NULL)
 		return take_private(keg, wait, pflag);
 	return take_supply(keg, pflag, backed);
@@ -234,19 +233,22 @@ await_backing(struct keg *keg, struct slab *s, const char *item)
 	}
 }
 
-/* Everything that can fail for a slab whose header there is. */
+/*
+ * Everything that can fail for a slab whose header there is; in an object
+ * nothing can, see zone_settle().
+ */
 static bool
-furnish(struct keg *keg, struct slab *s, int wait, uint32_t limit, bool ready)
+furnish(struct keg *keg, struct slab *s, int wait, bool ready)
 {
 	const struct slab_layout *l = &keg->layout;
 	uint8_t pflag;
 	size_t backed;
 	const char *last;
-	void *memory = take_memory(keg, wait, &pflag, &backed);
+	void *memory = take_memory(keg, s, wait, &pflag, &backed);
 
 	if (memory == NULL)
 		return false;
-	slab_format(s, l, keg, memory, limit, keg->raw);
+	slab_format(s, l, keg, memory, s->limit, keg->raw);
 	last = s->base + l->slab_bytes - l->stride;
 	s->bin = BIN_UNLINKED;
 	s->pflag = pflag;
@@ -316,23 +318,29 @@ keg_filled(struct keg_work *work)
 struct slab *
 keg_make(struct keg *keg, struct keg_work *work, int wait, bool ready)
 {
-	uint32_t limit = reserve_items(keg, work);
 	struct slab *s;
 
-	if (limit == 0)
+	/* A look, which spares a header; reserve_items() decides. */
+	if (keg_is_complete(keg))
 		return NULL;
 	s = take_header(keg);
-	if (s != NULL && !furnish(keg, s, wait, limit, ready)) {
-		give_header(keg, s);
-		s = NULL;
-	}
 	if (s == NULL) {
+		tally_add(&keg->refusals, 1);
+		return NULL;
+	}
+	if (!reserve_items(keg, work, s)) {
+		give_header(keg, s);
+		return NULL;
+	}
+	if (!furnish(keg, s, wait, ready)) {
+		give_header(keg, s);
 		unreserve_items(keg, work);
 		tally_add(&keg->refusals, 1);
+		return NULL;
 	}
-	if (s != NULL && unlikely(watch_on))
+	if (unlikely(watch_on))
 		tell_of(keg, s, watch_slab_made);
-	if (s != NULL && ready)
+	if (ready)
 		init_all(keg, s);
 	return s;
 }

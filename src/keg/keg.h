@@ -76,8 +76,8 @@ struct keg {
 	const char *free_name; /* the function that gives items back */
 	char *object;          /* all of its memory, mapped from an object */
 	size_t object_bytes;
-	tally object_at;                  /* bytes of it in slabs */
-	_Atomic(struct slab *) late;      /* listed slabs */
+	size_t object_at UMA_GUARDED_BESIDE(&lock); /* bytes that are slabs' */
+	_Atomic(struct slab *) late;                /* listed slabs */
 	_Atomic(struct slab *) emergency; /* whose items can be claimed */
 	_Atomic uint32_t claimers;
 	_Atomic uint64_t emergencies;

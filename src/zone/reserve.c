@@ -3,7 +3,7 @@
 #include "port/port.h"
 #include "zone/inner.h"
 
-/* No entry in the map yet, but room for all: see take_object() of keg. */
+/* No entry in the map yet, but room for all: see furnish() of keg. */
 bool
 zone_settle(struct uma_zone *zone, void *memory, size_t bytes, size_t items)
 {

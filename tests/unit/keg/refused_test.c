@@ -72,6 +72,35 @@ __wrap_pagemap_set(const void *address, size_t bytes, void *header,
 	return false;
 }
 
+/* What another thread does while one is about to get a header. */
+void *__real_meta_take(size_t bytes, enum meta_how how);
+void *__wrap_meta_take(size_t bytes, enum meta_how how);
+
+static uma_zone_t overtaken;
+static bool no_header; /* and it gets none */
+
+static void *
+overtake(void *arg)
+{
+	CHECK(keg_prealloc(arg, M_NOWAIT));
+	return NULL;
+}
+
+void *
+__wrap_meta_take(size_t bytes, enum meta_how how)
+{
+	uma_zone_t zone = overtaken;
+	pthread_t other;
+
+	if (zone == NULL ||
+	    bytes != slab_header_bytes(&zone->keg.layout, false))
+		return __real_meta_take(bytes, how);
+	overtaken = NULL;
+	REQUIRE(pthread_create(&other, NULL, overtake, &zone->keg) == 0);
+	pthread_join(other, NULL);
+	return no_header ? NULL : __real_meta_take(bytes, how);
+}
+
 /* ---- a zone that counts ---- */
 
 static long inits;
@@ -287,6 +316,60 @@ TEST(slabs_on_their_way_in_count_against_the_limit)
 	CHECK(uma_zalloc(zone, M_NOWAIT) == NULL);
 	tally_add(&zone->keg.making, -limit);
 	CHECK(uma_zalloc(zone, M_NOWAIT) != NULL);
+}
+
+enum { LARGE = 20000 };
+
+/* One whole slab, and one item of a second. */
+static uma_zone_t
+make_uneven(uma_init init, int *count)
+{
+	uma_zone_t zone =
+	    uma_zcreate("uneven", LARGE, NULL, NULL, init, NULL, 7, 0);
+
+	REQUIRE(zone != NULL);
+	supply_trust(true);
+	*count = (int)zone->keg.layout.items + 1;
+	REQUIRE(uma_zone_set_obj(zone, NULL, *count) == 1);
+	return zone;
+}
+
+/* Takes all that there are; false if one lies behind the last. */
+static bool
+take_all_within(uma_zone_t zone, int count, int *taken)
+{
+	const struct keg *keg = &zone->keg;
+	bool within = true;
+	char *item;
+
+	for (*taken = 0; (item = uma_zalloc(zone, M_NOWAIT)) != NULL;
+	     (*taken)++) {
+		size_t at = (size_t)(item - keg->object);
+		size_t slab = at / keg->layout.slab_bytes;
+		size_t in_slab = at % keg->layout.slab_bytes - keg->layout.lead;
+
+		within =
+		    within && at < keg->object_bytes &&
+		    slab * keg->layout.items + in_slab / keg->layout.stride <
+			(size_t)count;
+	}
+	return within;
+}
+
+/* Who comes second has the slab that ends early, whoever came first. */
+TEST(the_last_place_is_the_short_one)
+{
+	for (int refuse = 0; refuse < 2; refuse++) {
+		int count, taken;
+		uma_zone_t zone = make_uneven(NULL, &count);
+
+		overtaken = zone;
+		no_header = refuse != 0;
+		CHECK(keg_prealloc(&zone->keg, M_NOWAIT) != no_header);
+		CHECK(overtaken == NULL);
+		CHECK(take_all_within(zone, count, &taken));
+		CHECK_EQ(taken, count);
+	}
 }
 
 TEST(filling_ends_at_the_limit)
