@@ -37,7 +37,7 @@ reserve_items(struct keg *keg, struct keg_work *work, struct slab *s)
 	size_t limit = keg->layout.items;
 
 	if (!gate_lock(&keg->lock)) {
-		if (keg->items_max != 0 || keg->frozen)
+		if (keg->object != NULL || keg->frozen)
 			return false;
 		tally_add(&keg->making, limit);
 		work->making = limit;
@@ -46,7 +46,7 @@ reserve_items(struct keg *keg, struct keg_work *work, struct slab *s)
 	}
 	if (keg->frozen)
 		limit = 0;
-	else if (keg->items_max != 0)
+	else if (keg->object != NULL)
 		limit =
 		    min_size(limit, keg->items_max - tally_get(&keg->items) -
 					tally_get(&keg->making));

@@ -408,7 +408,7 @@ keg_prealloc(struct keg *keg, int wait)
 bool
 keg_is_complete(struct keg *keg)
 {
-	return keg->frozen || (keg->items_max != 0 &&
+	return keg->frozen || (keg->object != NULL &&
 				  tally_get(&keg->items) >= keg->items_max);
 }
 
@@ -477,6 +477,9 @@ keg_fork_child(struct keg *keg)
 		return;
 	own = own_work(keg);
 	keg_adopt_all(keg);
+	/* The places of slabs that others were making are nobody's. */
+	if (keg->object != NULL)
+		keg->items_max -= tally_get(&keg->making) - own.making;
 	tally_set(&keg->making, own.making);
 	tally_set(&keg->filling, own.filling);
 	tally_set(&keg->leaving, own_leaving(keg));

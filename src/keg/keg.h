@@ -57,7 +57,7 @@ struct keg {
 	tally making;     /* of slabs on their way in */
 	tally leaving;    /* of slabs on their way out */
 	tally filling;    /* threads for whom idle slabs stay */
-	size_t items_max; /* 0: no limit */
+	size_t items_max; /* that fit into the object; 0 without one */
 	tally free_items;
 	tally slabs;
 	size_t idle UMA_GUARDED_BESIDE(&lock);

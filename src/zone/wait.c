@@ -21,7 +21,7 @@ struct waiter {
 static bool
 is_bounded(const struct uma_zone *zone)
 {
-	return zone->keg.frozen || zone->keg.items_max != 0;
+	return zone->keg.frozen || zone->keg.object != NULL;
 }
 
 bool

@@ -372,6 +372,54 @@ TEST(the_last_place_is_the_short_one)
 	}
 }
 
+static _Atomic int init_calls;
+static _Atomic bool init_may_end;
+
+static void
+wait_in_first_init(void *mem, int size)
+{
+	memset(mem, 0, (size_t)size);
+	if (atomic_fetch_add(&init_calls, 1) != 0)
+		return;
+	while (!atomic_load(&init_may_end))
+		usleep(1000);
+}
+
+static void *
+fill_one(void *arg)
+{
+	uma_prealloc(arg, 1);
+	return NULL;
+}
+
+/* A place that another thread had is nobody's, and no other's grows for it. */
+TEST(a_child_has_no_places_of_others)
+{
+	int count, taken;
+	uma_zone_t zone = make_uneven(wait_in_first_init, &count);
+	int status = -1;
+	pthread_t other;
+	pid_t child;
+
+	REQUIRE(pthread_create(&other, NULL, fill_one, zone) == 0);
+	while (atomic_load(&init_calls) == 0)
+		usleep(1000);
+	child = fork();
+	if (child == 0) {
+		alarm(20);
+		uma_prealloc(zone, count);
+		if (!take_all_within(zone, count, &taken))
+			_exit(1);
+		_exit(taken == 1 ? 0 : 2);
+	}
+	REQUIRE(child > 0 && waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+	atomic_store(&init_may_end, true);
+	pthread_join(other, NULL);
+	CHECK(take_all_within(zone, count, &taken));
+	CHECK_EQ(taken, count);
+}
+
 TEST(filling_ends_at_the_limit)
 {
 	uma_zone_t zone = make(NULL, NULL);
