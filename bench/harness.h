@@ -75,11 +75,12 @@ void *bench_pages(size_t bytes);
 uint32_t *bench_shuffled(size_t count);
 
 /*
- * bench_anonymous - resident bytes of this process, but no file's: which pages
- *                   of the C library it has touched depends on the peer
- * bench_peak_rss  - the highest number of all resident bytes
+ * bench_resident - anonymous and shared memory of this process, but no file's:
+ *                  which pages of the C library it has touched depends on the
+ *                  peer
+ * bench_peak_rss - the highest number of all resident bytes
  */
-uint64_t bench_anonymous(void);
+uint64_t bench_resident(void);
 uint64_t bench_peak_rss(void);
 
 /* bench_need - end the program with `what` unless `ok`. */

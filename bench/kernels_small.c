@@ -157,14 +157,14 @@ fragment_row(const struct row *row)
 		    kernel_sizes(256, 4096, false) },
 		.state = 88172645463325252u,
 	};
-	uint64_t before = bench_anonymous();
+	uint64_t before = bench_resident();
 	double ns = bench_measure(fragment_work, &heap, BENCH_ALONE);
 	/* Three of four blocks die between two fillings. */
 	double allocs = 2.0 * 0.75 * (double)count;
 
 	kernel_print(ns / allocs);
 	bench_print("resident",
-	    (double)(bench_anonymous() - before) / (double)heap.live_bytes);
+	    (double)(bench_resident() - before) / (double)heap.live_bytes);
 }
 
 static void

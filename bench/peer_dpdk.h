@@ -3,6 +3,7 @@
 #ifndef BENCH_PEER_DPDK_H
 #define BENCH_PEER_DPDK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <rte_eal.h>
@@ -36,19 +37,30 @@ peer_init(struct rte_mempool *pool, void *arg, void *item, unsigned i)
 	peer_init_item(item);
 }
 
-static inline struct peer
-peer_open(size_t item_bytes, size_t item_count, void (*init)(void *item))
+static inline void
+peer_start(void)
 {
+	static bool is_started;
 	static char words[][20] = { "bench", "--no-huge", "--no-shconf",
 		"--no-pci", "--no-telemetry", "--log-level=3", "-l0",
 		"-m3000" };
 	char *args[sizeof(words) / sizeof(words[0])];
-	struct peer peer;
 
+	if (is_started)
+		return;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		args[i] = words[i];
 	bench_need(rte_eal_init(sizeof(words) / sizeof(words[0]), args) >= 0,
 	    "DPDK does not start");
+	is_started = true;
+}
+
+static inline struct peer
+peer_open(size_t item_bytes, size_t item_count, void (*init)(void *item))
+{
+	struct peer peer;
+
+	peer_start();
 	peer_init_item = init;
 	peer.pool =
 	    rte_mempool_create("bench", (unsigned)(item_count + DPDK_SPARE),

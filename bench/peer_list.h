@@ -23,6 +23,11 @@ struct peer {
 	struct list *list;
 };
 
+static inline void
+peer_start(void)
+{
+}
+
 static inline struct peer
 peer_open(size_t item_bytes, size_t item_count, void (*init)(void *item))
 {

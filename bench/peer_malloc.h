@@ -17,6 +17,11 @@ struct peer {
 	size_t item_bytes;
 };
 
+static inline void
+peer_start(void)
+{
+}
+
 static inline struct peer
 peer_open(size_t item_bytes, size_t item_count, void (*init)(void *item))
 {

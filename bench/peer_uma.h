@@ -30,6 +30,11 @@ peer_init(void *item, int item_bytes)
 	peer_init_item(item);
 }
 
+static inline void
+peer_start(void)
+{
+}
+
 static inline struct peer
 peer_open(size_t item_bytes, size_t item_count, void (*init)(void *item))
 {

@@ -6,6 +6,8 @@
  *
  *	struct peer  what a thread allocates from, passed by value so that it
  *	             stays in registers
+ *	peer_start   what a process does once before its first source, where
+ *	             a row does not time it; peer_open() sees to it otherwise
  *	peer_open    a source of items of one size; `item_count` is the most
  *	             that are ever out; `init`, when not NULL, runs on items
  *	             as their memory enters a peer with PEER_KEEPS
@@ -48,7 +50,7 @@ void many_row(const struct row *row);
  * Operations timed one by one, over item_count places: filled and emptied in
  * turn, or, is_random, one of them at random.  tail prints how long the slowest
  * parts of all operations took, and how long the slowest did in which nothing
- * was called; histogram and noise print how many took how many nanoseconds.
+ * was called; histogram and noise print how many took how many ticks.
  */
 void tail_row(const struct row *row);
 void histogram_row(const struct row *row);

@@ -42,7 +42,7 @@ many_row(const struct row *row)
 {
 	struct peer *peers = bench_pages(row->item_count * sizeof(*peers));
 	void **items = bench_pages(row->item_count * sizeof(*items));
-	uint64_t rss = bench_anonymous();
+	uint64_t rss = bench_resident();
 	uint64_t start = bench_ns(BENCH_ALONE);
 	uint64_t opened;
 	uint64_t used;
@@ -51,7 +51,7 @@ many_row(const struct row *row)
 		peers[i] = peer_open(row->item_bytes, 1, NULL);
 	opened = bench_ns(BENCH_ALONE) - start;
 	bench_print("touched-bytes",
-	    (double)(bench_anonymous() - rss) / (double)row->item_count);
+	    (double)(bench_resident() - rss) / (double)row->item_count);
 	start = bench_ns(BENCH_ALONE);
 	for (size_t i = 0; i < row->item_count; i++)
 		items[i] = peer_alloc(peers[i]);

@@ -61,7 +61,8 @@ mass_alloc(struct mass *mass, const struct row *row)
 
 	mass->item_count = row->item_count;
 	mass->items = bench_pages(row->item_count * sizeof(void *));
-	mass->rss_before = bench_anonymous();
+	peer_start();
+	mass->rss_before = bench_resident();
 	start = bench_ns(BENCH_ALONE);
 	mass->peer = peer_open(row->item_bytes, row->item_count, NULL);
 	for (size_t i = 0; i < mass->item_count; i++) {
@@ -79,7 +80,7 @@ mass_alloc(struct mass *mass, const struct row *row)
 static double
 mass_mib(const struct mass *mass)
 {
-	uint64_t now = bench_anonymous();
+	uint64_t now = bench_resident();
 
 	return now > mass->rss_before ? (double)(now - mass->rss_before) / MIB
 				      : 0.0;
