@@ -8,11 +8,11 @@ import peers
 import report
 
 # `row` and `ours` are globs.  The rival is a peer, or one of
-#   mallocs  the best malloc
-#   all      the best malloc or pool
+#   mallocs  the best malloc, of all that are installed
+#   all      the best malloc or pool, of all that are installed
 #   one      the number 1: the factor is what is allowed
 #   alone    the same peer on the same burst in one thread
-#   sizes    the same peer's fastest row of this glob
+#   sizes    the same peer's fastest row of this glob, of two or more
 Bar = collections.namedtuple("Bar", "row metric ours factor rival")
 
 # Speed at least that part of the best: time at most its inverse.
@@ -60,27 +60,68 @@ BARS = (
 )
 
 
-def table(rows):
-    """The lines of the table, and how many bars were missed and looked at."""
+GROUPS = {"mallocs": tuple(peers.MALLOCS),
+          "all": (*peers.MALLOCS, *peers.POOLS)}
+
+
+class Unjudged(Exception):
+    """What the bar is a multiple of was not measured; the text says why."""
+
+
+def judge(rows, absent):
+    """Each bar of each row, as a dictionary.
+
+    `absent`: {peer: why it is not here}; all others must have run.  `kept` of a
+    bar that cannot be judged is None, and `why` says why.
+    """
     medians = {(row["row"], row["metric"], name): result["median"]
                for row in rows for name, result in row["peers"].items()}
-    lines = [["bar for", "metric", "peer", "value", "at most", "of", ""]]
-    missed = 0
+    found = []
     for bar in BARS:
         for (row, metric, name), value in medians.items():
             if metric != bar.metric or not is_about(bar, row, name):
                 continue
-            base = rival(bar, row, name, medians)
-            if base is None:
-                continue
-            kept = value <= base * bar.factor
-            missed += not kept
-            lines.append([row, metric, name, report.digits(value),
-                          report.digits(base * bar.factor),
-                          f"{bar.factor:.2f} x {bar.rival}",
-                          "" if kept else
-                          f"missed: {causes.of(row, metric, name)}"])
+            one = {"bar": bar.row, "row": row, "metric": metric, "peer": name,
+                   "value": value, "factor": bar.factor, "rival": bar.rival,
+                   "most": None, "kept": None, "why": None}
+            try:
+                one["most"] = bar.factor * rival(bar, row, name, medians,
+                                                 absent)
+                one["kept"] = value <= one["most"]
+                if not one["kept"]:
+                    one["why"] = causes.of(row, metric, name)
+            except Unjudged as reason:
+                one["why"] = str(reason)
+            found.append(one)
+    return found
+
+
+def table(found):
+    """The lines of what judge() found, and how many were missed and judged."""
+    lines = [["bar for", "metric", "peer", "value", "at most", "of", ""]]
+    missed = 0
+    for one in found:
+        if one["kept"] is None:
+            continue
+        missed += not one["kept"]
+        lines.append([one["row"], one["metric"], one["peer"],
+                      report.digits(one["value"]), report.digits(one["most"]),
+                      of(one), "" if one["kept"] else f"missed: {one['why']}"])
     return report.aligned(lines), missed, len(lines) - 1
+
+
+def unjudged(found):
+    """A line for each kind of bar that could not be judged."""
+    counts = collections.Counter(
+        (one["bar"], one["metric"], one["peer"], of(one), one["why"])
+        for one in found if one["kept"] is None)
+    for (*bar, what, why), count in counts.items():
+        yield (f"not judged: {' '.join(bar)}, {what}, "
+               f"{count} row{'s'[:count > 1]}: {why}")
+
+
+def of(one):
+    return f"{one['factor']:.2f} x {one['rival']}"
 
 
 def is_about(bar, row, name):
@@ -88,21 +129,35 @@ def is_about(bar, row, name):
         fnmatch.fnmatchcase(name, bar.ours)
 
 
-def rival(bar, row, ours, medians):
-    """What the bar is a multiple of; None when it was not measured."""
+def rival(bar, row, ours, medians, absent):
+    """What the bar is a multiple of."""
     if bar.rival == "one":
         return 1.0
     if bar.rival == "alone":
         _, size, items = row.split("/")
-        return medians.get((f"burst/{size}/{items}/lifo", bar.metric, ours))
+        other = f"burst/{size}/{items}/lifo"
+        if (other, bar.metric, ours) not in medians:
+            raise Unjudged("the same burst in one thread was not run")
+        return medians[other, bar.metric, ours]
     if bar.rival == "sizes":
         found = [value for (other, metric, name), value in medians.items()
                  if fnmatch.fnmatchcase(other, bar.row) and
                  (metric, name) == (bar.metric, ours)]
-    else:
-        names = {"mallocs": peers.MALLOCS,
-                 "all": (*peers.MALLOCS, *peers.POOLS)}.get(
-                     bar.rival, (bar.rival,))
-        found = [medians[row, bar.metric, name] for name in names
-                 if (row, bar.metric, name) in medians]
-    return min(found, default=None)
+        if len(found) < 2:
+            raise Unjudged("only one size was run")
+        return min(found)
+    return rival_peer(bar, row, medians, absent)
+
+
+def rival_peer(bar, row, medians, absent):
+    """The best of the peers that the bar names."""
+    group = GROUPS.get(bar.rival, (bar.rival,))
+    found = {name: medians[row, bar.metric, name] for name in group
+             if (row, bar.metric, name) in medians}
+    lost = [name for name in group if name not in found and
+            name not in absent]
+    if lost:
+        raise Unjudged(f"no result of {', '.join(lost)}")
+    if not found:
+        raise Unjudged(", ".join(f"{name} {absent[name]}" for name in group))
+    return min(found.values())

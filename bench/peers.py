@@ -4,6 +4,7 @@ import fnmatch
 import glob
 import os
 import pathlib
+import random
 import signal
 import subprocess
 
@@ -30,13 +31,60 @@ LIBRARIES = ("/usr/local/lib", "/usr/lib/*-linux-gnu", "/usr/lib64",
              "/usr/lib")
 
 
-def chosen(names, globs):
-    return [name for name in names if
-            any(fnmatch.fnmatchcase(name, one) for one in globs.split(","))]
+# What children see of the environment; nobody's settings decide what they do.
+KEPT = ("HOME", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
+# Python and Perl give their tables another order in each run.
+FIXED = {"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "PERL_HASH_SEED": "0"}
 
 
 class Failed(Exception):
     """A program that should have run did not; the text says how."""
+
+
+class Unknown(Exception):
+    """Patterns that nothing matches; the text names them."""
+
+
+def chosen(names, globs):
+    """The names that one of the patterns matches, in the names' order."""
+    globs = globs.split(",")
+    unknown = [one for one in globs if not fnmatch.filter(names, one)]
+    if unknown:
+        raise Unknown(", ".join(f"'{one}'" for one in unknown))
+    return [name for name in names if
+            any(fnmatch.fnmatchcase(name, one) for one in globs)]
+
+
+def turns(present, row, rounds):
+    """The peers of each round in another order, the same in every run."""
+    for turn in range(rounds):
+        yield random.Random(f"{row} {turn}").sample(present, len(present))
+
+
+def environment(**more):
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return {**kept, **FIXED, **more}
+
+
+def package(path):
+    """The Debian package that a library is from and its version, or None."""
+    found = os.path.realpath(path)
+    # The list of a package may say where it was before /usr held everything.
+    for name in found, found.removeprefix("/usr"):
+        owner = told("dpkg-query", "-S", name).partition(": ")[0]
+        if owner:
+            return told("dpkg-query", "-W", "-f", "${Package} ${Version}",
+                        owner) or None
+    return None
+
+
+def told(*command):
+    """What a command prints, or nothing if it fails."""
+    try:
+        return subprocess.run(command, capture_output=True, check=True,
+                              text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 class Peer:
@@ -90,8 +138,7 @@ class Peer:
 
     def run(self, command):
         """What a benchmark program prints, run on this peer."""
-        env = {**os.environ, "LD_PRELOAD": self.preload}
-        return finish(command, env)
+        return finish(command, environment(LD_PRELOAD=self.preload))
 
     def measure(self, row):
         """Run a row of zones.c or kernels.c; returns {metric: value}."""
@@ -108,20 +155,43 @@ class Peer:
         """
         command = [self.bench / "bench-launch", self.preload,
                    *program.command]
-        env = {**os.environ, "LD_PRELOAD": "", **program.env}
+        env = environment(**program.env)
         if program.client is None:
             return metrics(finish(command, env))
-        with subprocess.Popen(program.client, env=env,
-                              stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL) as client:
-            try:
-                result = metrics(finish(command, env))
-            except Failed:
-                client.kill()
-                raise
+        client = subprocess.Popen(program.client, env=env,
+                                  stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL,
+                                  start_new_session=True)
+        try:
+            result = metrics(finish(command, env))
+            client.wait(TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            raise Failed("the client does not end") from None
+        finally:
+            if client.returncode is None:
+                end(client)
         if client.returncode != 0:
             raise Failed(f"the client ended with {client.returncode}")
         return result
+
+    def package(self):
+        """Name and version of what it was installed from, or None."""
+        if self.name == "dpdk":
+            return told("dpkg-query", "-W", "-f", "${Package} ${Version}",
+                        "libdpdk-dev") or None
+        if self.absent or self.name not in MALLOCS:
+            return None
+        return package(self.run([self.bench / "bench-kernels",
+                                 "--who"]).strip())
+
+
+def end(process):
+    """End a process with all that it started, and wait for it."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.communicate()
 
 
 def finish(command, env):
@@ -135,9 +205,11 @@ def finish(command, env):
     try:
         said, errors = process.communicate(timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        end(process)
         raise Failed(f"not over after {TIMEOUT_S} s") from None
+    except BaseException:
+        end(process)
+        raise
     if process.returncode != 0:
         lines = errors.strip().splitlines()
         raise Failed(lines[-1] if lines

@@ -134,6 +134,9 @@ redis-cli -s "$socket" shutdown nosave
 """
 
 
+REDIS_TOOLS = ("redis-cli", "redis-benchmark")
+
+
 def big_c():
     return "".join(FUNCTION.format(n=n, k=n % 13 + 3) for n in range(250))
 
@@ -155,19 +158,21 @@ def make_repository(folder):
                    input="".join(history(2500)), text=True, check=True)
 
 
-def prepare(folder):
-    """Write all input into `folder`; returns {name: Program}."""
-    folder = pathlib.Path(folder)
+def write_input(folder):
     (folder / "big.c").write_text(big_c())
     (folder / "templates.cc").write_text(TEMPLATES)
     (folder / "work.py").write_text(PYTHON)
     (folder / "work.pl").write_text(PERL)
     (folder / "work.sql").write_text(SQL)
-    repository = folder / "repository"
     if shutil.which("git"):
-        make_repository(repository)
+        make_repository(folder / "repository")
+
+
+def every(folder):
+    """{name: Program}, those that are not installed too."""
+    repository = folder / "repository"
     socket = folder / "redis.socket"
-    programs = {
+    return {
         # Nobody's settings decide what it does.
         "git-log": Program(["git", "-C", repository, "log", "--stat"],
                            {"GIT_CONFIG_GLOBAL": "/dev/null"}),
@@ -188,5 +193,27 @@ def prepare(folder):
              "", "--appendonly", "no", "--dir", folder, "--hz", "10"],
             client=["sh", "-c", REDIS_CLIENT, "client", socket]),
     }
-    return {name: program for name, program in programs.items()
-            if shutil.which(program.command[0])}
+
+
+def needs(program):
+    return [program.command[0], *(REDIS_TOOLS if program.client else ())]
+
+
+def absent():
+    """{name: the command that is missing} of all that cannot run."""
+    return {name: command for name, program in
+            every(pathlib.Path("/")).items()
+            for command in needs(program) if not shutil.which(command)}
+
+
+def names():
+    return list(every(pathlib.Path("/")))
+
+
+def prepare(folder):
+    """Write all input into `folder`; returns {name: Program}, if installed."""
+    folder = pathlib.Path(folder)
+    write_input(folder)
+    away = absent()
+    return {name: program for name, program in every(folder).items()
+            if name not in away}

@@ -53,6 +53,10 @@ def divided(a, b):
 SUITE = {"kernel/*": "ns", "program/*": "cpu-ms"}
 
 
+def is_of_suite(row):
+    return any(fnmatch.fnmatchcase(row, glob) for glob in SUITE)
+
+
 def suite(rows):
     """{peer: (mean, rows)}: how many times as fast as each malloc ours is.
 
@@ -73,15 +77,22 @@ def suite(rows):
             for name, values in ratios.items()}
 
 
-def suite_line(means):
-    """The mean against every peer; the least of them is what is promised."""
+def suite_line(means, rows, missing=()):
+    """The mean against every peer; the least of them is what is promised.
+
+    `rows`: how many the suite has; `missing`: mallocs that were not run.
+    """
     text = ", ".join(f"{mean:.3f} of {name}'s" for name, (mean, _) in
                      means.items())
     least = min(mean for mean, _ in means.values())
-    count = max(count for _, count in means.values())
+    count = min(count for _, count in means.values())
+    head = "uma-malloc's speed over the suite, geometric mean"
+    if count < rows or missing:
+        without = f", without {', '.join(missing)}" if missing else ""
+        return f"{head}, partial: {count} of {rows} rows{without}: {text}"
     verdict = "ahead of each" if least > 1 else "lost"
-    return (f"uma-malloc's speed over the suite, geometric mean of "
-            f"{count} rows: {text}; {verdict} (aim: 1.10 of the best)")
+    return (f"{head} of {count} rows: {text}; {verdict} "
+            f"(aim: 1.10 of the best)")
 
 
 def digits(value):

@@ -1,29 +1,33 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """What the benchmarks make of numbers: bars, causes, the mean, plots."""
-import pathlib
 import sys
 import unittest
 import xml.etree.ElementTree
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
+import tree
+
+sys.path.insert(0, str(tree.ROOT / "bench"))
 import bars  # noqa: E402
 import causes  # noqa: E402
+import peers  # noqa: E402
 import plot  # noqa: E402
 import report  # noqa: E402
 
 
 def row(name, metric, **medians):
-    peers = {peer.replace("_", "-"): report.summary([value])
-             for peer, value in medians.items()}
-    return {"row": name, "metric": metric, "peers": peers,
-            "ours": report.judge(peers, metric)}
+    results = {peer.replace("_", "-"): report.summary([value])
+               for peer, value in medians.items()}
+    return {"row": name, "metric": metric, "peers": results,
+            "ours": report.judge(results, metric)}
 
 
 class BarsTest(unittest.TestCase):
     def missed(self, *rows):
-        lines, missed, looked = bars.table(rows)
+        """Nobody is here but those that the rows have."""
+        absent = {name: "not installed" for name in peers.NAMES
+                  if not any(name in row["peers"] for row in rows)}
+        lines, missed, looked = bars.table(bars.judge(rows, absent))
         return [line.split("missed: ")[1] for line in lines
                 if "missed: " in line], missed, looked
 
@@ -72,6 +76,60 @@ class BarsTest(unittest.TestCase):
             row("program/perl", "cpu-ms", glibc=1.0, uma_malloc=2.0))[0],
             ["first", "second", causes.UNKNOWN])
 
+    def unjudged(self, rows, absent=()):
+        return list(bars.unjudged(bars.judge(rows, dict(absent))))
+
+    def test_every_malloc_that_is_here_must_have_run(self):
+        rows = [row("kernel/short", "ns", glibc=1.0, mimalloc=2.0,
+                    uma_malloc=1.0),
+                row("kernel/tree", "ns", glibc=1.0, mimalloc=2.0,
+                    uma_malloc=9.0)]
+        away = {"tcmalloc": "not installed"}
+        self.assertEqual(self.unjudged(rows, away), [
+            "not judged: kernel/* ns uma-malloc, 1.11 x mallocs, 2 rows: "
+            "no result of jemalloc"])
+        found = bars.judge(rows, away)
+        self.assertEqual({one["kept"] for one in found}, {None})
+        self.assertEqual(bars.table(found)[1:], (0, 0))
+        away["jemalloc"] = "not installed"
+        self.assertEqual(self.unjudged(rows, away), [])
+        self.assertEqual([(one["row"], one["kept"], one["why"] is None)
+                          for one in bars.judge(rows, away)],
+                         [("kernel/short", True, True),
+                          ("kernel/tree", False, False)])
+
+    def test_a_rival_that_is_not_here_is_named(self):
+        rows = [row("handoff/64", "ns", uma_zone=1.0)]
+        away = {**dict.fromkeys(peers.MALLOCS, "not installed"),
+                "dpdk": "not built"}
+        said = self.unjudged(rows, away)
+        self.assertEqual(len(said), 2)
+        self.assertTrue(said[0].endswith(
+            "1 row: glibc not installed, jemalloc not installed, "
+            "mimalloc not installed, tcmalloc not installed"), said)
+        self.assertTrue(said[1].endswith(
+            "handoff/* ns uma-zone, 1.50 x dpdk, 1 row: dpdk not built"),
+            said)
+
+    def test_one_size_is_not_judged_by_itself(self):
+        away = {name: "not installed" for name in peers.NAMES}
+        one = row("pair/64", "ns", uma_malloc=1.0)
+        self.assertIn("not judged: pair/* ns uma-malloc, 1.15 x sizes, 1 row: "
+                      "only one size was run", self.unjudged([one], away))
+        two = [one, row("pair/16", "ns", uma_malloc=1.2)]
+        self.assertEqual([(found["row"], found["kept"]) for found in
+                          bars.judge(two, away) if found["rival"] == "sizes"],
+                         [("pair/64", True), ("pair/16", False)])
+
+    def test_the_burst_of_one_thread_must_have_run(self):
+        rows = [row("threads/64/100", "ns", uma_zone=1.0)]
+        self.assertEqual(self.unjudged(rows), [
+            "not judged: threads/* ns uma-zone, 1.10 x alone, 1 row: "
+            "the same burst in one thread was not run"])
+        rows.append(row("burst/64/100/lifo", "ns", uma_zone=0.5))
+        self.assertEqual([found["kept"] for found in bars.judge(rows, {})],
+                         [False])
+
 
 class JudgeTest(unittest.TestCase):
     def test_lost_above_the_best(self):
@@ -101,14 +159,28 @@ class SuiteTest(unittest.TestCase):
         self.assertEqual(means["glibc"][1], 3)
         self.assertAlmostEqual(means["mimalloc"][0], 2.0)
         self.assertEqual(means["mimalloc"][1], 2)
-        self.assertIn("ahead of each", report.suite_line(means))
+        self.assertIn("ahead of each", report.suite_line(means, 2))
+
+    def test_no_verdict_of_a_part(self):
+        means = report.suite(self.ROWS)
+        said = report.suite_line(means, 3)
+        self.assertIn("partial: 2 of 3 rows:", said)
+        self.assertNotIn("ahead", said)
+        said = report.suite_line(means, 2, ["tcmalloc"])
+        self.assertIn("partial: 2 of 2 rows, without tcmalloc:", said)
+        self.assertNotIn("ahead", said)
+
+    def test_rows_of_the_suite(self):
+        self.assertEqual([report.is_of_suite(name) for name in
+                          ("kernel/a", "program/b", "pair/64")],
+                         [True, True, False])
 
     def test_behind_one_is_lost(self):
         means = report.suite(
             self.ROWS + (row("kernel/d", "ns", mimalloc=1.0,
                              uma_malloc=5.0),))
         self.assertLess(means["mimalloc"][0], 1)
-        self.assertIn("lost", report.suite_line(means))
+        self.assertIn("lost", report.suite_line(means, 3))
 
 
 class PlotTest(unittest.TestCase):
