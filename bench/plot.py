@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Lines over a logarithmic axis, as SVG: all that the plots here need."""
+import colorsys
 import math
 from xml.sax.saxutils import escape
 
@@ -7,6 +8,17 @@ WIDTH, HEIGHT = 760, 460
 LEFT, RIGHT, TOP, BOTTOM = 70, 190, 50, 60
 COLOURS = ("#0b5fa5", "#c1440e", "#2a7d2e", "#7a3e9d", "#b8860b", "#4d4d4d",
            "#008b8b", "#a0355f", "#6b8e23")
+
+
+def colour_of(number):
+    """The first ones are chosen; those after them go round, each once."""
+    if number < len(COLOURS):
+        return COLOURS[number]
+    # The golden angle comes near no earlier one for long; darker each time.
+    more = number - len(COLOURS)
+    rgb = colorsys.hls_to_rgb(0.13 + more * 0.618034 % 1,
+                              0.55 - 0.15 * (more % 3), 0.75)
+    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
 
 
 def short(value):
@@ -76,13 +88,15 @@ def chart(title, x_name, y_name, curves, limits=()):
     every = [point for points in curves.values() for point in points]
     across = Axis([x for x, _ in every], LEFT, WIDTH - RIGHT)
     up = Axis([y for _, y in every], HEIGHT - BOTTOM, TOP)
+    # Room for the last name.
+    height = max(HEIGHT, TOP + 18 * len(curves))
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" '
-             f'height="{HEIGHT}" font-family="sans-serif" font-size="12">',
-             f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
+             f'height="{height}" font-family="sans-serif" font-size="12">',
+             f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
              text(LEFT, TOP - 22, title, "start", ' font-size="15"')]
     parts += grid(across, up, x_name, y_name)
     for number, (name, points) in enumerate(curves.items()):
-        colour = COLOURS[number % len(COLOURS)]
+        colour = colour_of(number)
         parts += curve(across, up, sorted(points), colour, name in limits)
         y = TOP + 18 * number
         parts.append(line(WIDTH - RIGHT + 14, y, WIDTH - RIGHT + 36, y,

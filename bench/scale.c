@@ -318,6 +318,8 @@ static const struct row rows[] = {
 	TAIL("pair/64", 64, 1, false),
 	TAIL("churn/64", 64, 10000, true),
 	TAIL("swing/64", 64, 20000, false),
+	TAIL("churn/1024", 1024, 10000, true),
+	TAIL("swing/1024", 1024, 20000, false),
 	TAIL("swing/4096", 4096, 5000, false),
 	{ NULL, NULL, 0, 0, false },
 };

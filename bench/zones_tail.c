@@ -155,13 +155,17 @@ print_quantiles(const struct tail *tail, double tick_ns, const char *prefix)
 	}
 }
 
-/* Each bucket in use, as the nanoseconds at which it ends, and its count. */
+/*
+ * How long a tick is, and the count of each bucket in use, by the tick at which
+ * it ends: that is the same in every run.
+ */
 static void
 print_counts(const struct tail *tail, double tick_ns)
 {
+	bench_print("tick-ns", tick_ns);
 	for (unsigned i = 0; i < BUCKET_COUNT; i++) {
 		if (tail->counts[i] != 0)
-			printf("%.6g %llu\n", bucket_start(i + 1) * tick_ns,
+			printf("%.0f %llu\n", bucket_start(i + 1),
 			    (unsigned long long)tail->counts[i]);
 	}
 }

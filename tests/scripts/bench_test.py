@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """What the benchmarks make of numbers: bars, causes, the mean, plots."""
+import importlib.machinery
+import importlib.util
 import sys
 import unittest
 import xml.etree.ElementTree
@@ -13,6 +15,12 @@ import causes  # noqa: E402
 import peers  # noqa: E402
 import plot  # noqa: E402
 import report  # noqa: E402
+
+LOADER = importlib.machinery.SourceFileLoader(
+    "bench_scale", str(tree.ROOT / "scripts/bench-scale"))
+bench_scale = importlib.util.module_from_spec(
+    importlib.util.spec_from_loader("bench_scale", LOADER))
+LOADER.exec_module(bench_scale)
 
 
 def row(name, metric, **medians):
@@ -183,6 +191,29 @@ class SuiteTest(unittest.TestCase):
         self.assertIn("lost", report.suite_line(means, 3))
 
 
+class TailTest(unittest.TestCase):
+    def test_rounds_are_put_together_by_ticks(self):
+        """However long each of them took its ticks to be."""
+        rounds = [{"tick-ns": 0.5, "10": 90.0, "20": 10.0},
+                  {"tick-ns": 0.4, "10": 80.0, "20": 20.0},
+                  {"tick-ns": 0.6, "10": 70.0, "20": 30.0}]
+        self.assertEqual(bench_scale.above(rounds), [(5.0, 0.2)])
+
+    def test_what_is_rare_is_not_lost(self):
+        """In each round one is slowest, each time in another bucket."""
+        rounds = [{"tick-ns": 1.0, "10": 99.0, "40": 1.0},
+                  {"tick-ns": 1.0, "10": 99.0, "30": 1.0},
+                  {"tick-ns": 1.0, "10": 99.0, "20": 1.0}]
+        self.assertEqual(bench_scale.above(rounds),
+                         [(10.0, 0.01), (20.0, 0.01)])
+
+    def test_a_bucket_that_a_round_lacks(self):
+        rounds = [{"tick-ns": 1.0, "9": 3.0, "100": 1.0},
+                  {"tick-ns": 1.0, "9": 4.0},
+                  {"tick-ns": 1.0, "9": 4.0}]
+        self.assertEqual(bench_scale.above(rounds), [])
+
+
 class PlotTest(unittest.TestCase):
     def parts(self, *args, **how):
         tree = xml.etree.ElementTree.fromstring(plot.chart(*args, **how))
@@ -207,6 +238,20 @@ class PlotTest(unittest.TestCase):
         dashes = ["stroke-dasharray" in how for tag, how, _ in parts
                   if tag == "polyline"]
         self.assertEqual(dashes, [False, True])
+
+    def test_every_curve_has_its_own_colour(self):
+        colours = [plot.colour_of(number) for number in range(60)]
+        self.assertEqual(len(set(colours)), 60)
+        for colour in colours:
+            self.assertRegex(colour, "^#[0-9a-f]{6}$")
+        self.assertEqual(tuple(colours[:9]), plot.COLOURS)
+
+    def test_every_name_is_on_the_page(self):
+        page = xml.etree.ElementTree.fromstring(plot.chart(
+            "t", "x", "y", {str(n): [(1, 1)] for n in range(40)}))
+        lowest = max(float(part.attrib["y"]) for part in page
+                     if part.tag.endswith("text"))
+        self.assertLess(lowest, float(page.attrib["height"]))
 
     def test_short(self):
         self.assertEqual([plot.short(value) for value in
