@@ -161,10 +161,10 @@ UMA_EXPORT void *uma_mallocarray_domainset(size_t nmemb, size_t size,
 /*
  * uma_malloc_exec, uma_malloc_domainset_exec - take memory to run code in
  *
- * The block is of whole pages, zero, in a mapping of its own that can be read,
- * written and executed at the same time: whoever can make the program write
- * there can make it run anything.  So it must be enabled for the process, by
- * UMA_OPTIONS=malloc9:exec; otherwise M_EXEC is a crime.
+ * The block is of whole pages, 64 KiB at least, zero, in a mapping of its own
+ * that can be read, written and executed at the same time: whoever can make the
+ * program write there can make it run anything.  So it must be enabled for the
+ * process, by UMA_OPTIONS=malloc9:exec; otherwise M_EXEC is a crime.
  *
  * Flags:    as uma_malloc().
  * Returns:  the block.  Where the system forbids such memory (SELinux,

@@ -8,7 +8,8 @@
  *
  * What holds.
  *   1. The family is whole: a block of any function here may be given to any
- *      other, and none of the C library's own allocator is ever reached.
+ *      other, and none of the C library's own allocator is ever reached by
+ *      these names.
  *   2. errno is ENOMEM or EINVAL after a failure that reports through errno,
  *      and is never written otherwise: the heap does not touch it.
  *   3. No block needs a constructor.  The dynamic linker calls malloc before

@@ -269,10 +269,12 @@ region_take_dirty(struct region *r, size_t max, size_t *count)
 
 	if (r->dirty_count == 0)
 		return REGION_NONE;
+	/* What is clean and free in between may be forgotten once more. */
 	end = last(r->dirty, r->committed, true);
-	start = last(r->dirty, end, false);
+	start = last(r->used, end, true);
 	if (end - start > max)
 		start = end - max;
+	start = next(r->dirty, start, end, true);
 	*count = end - start;
 	(void)claim(r, start, *count);
 	return start;

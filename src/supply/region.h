@@ -55,7 +55,10 @@ size_t region_take(
 bool region_take_at(
     struct region *r, size_t at, size_t count, struct region_hold *hold);
 
-/* Take the highest free dirty run, at most `max` granules of it. */
+/*
+ * Take the highest free dirty granules and the free ones between them, at most
+ * `max` in all.
+ */
 size_t region_take_dirty(struct region *r, size_t max, size_t *count);
 
 /* Give a run back, dirty, the first `backed` of its granules backed. */

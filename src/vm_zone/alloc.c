@@ -168,7 +168,9 @@ find_one(struct uma_zone *zone)
 	/* It will be counted.  release fence, pairs with zone_read(). */
 	atomic_fetch_sub_explicit(&zone->slow_allocs, 1, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
-	item = zone_refill(zone, M_NOWAIT);
+	/* There is no hit in the generic mode. */
+	item = percpu_mode == PERCPU_RSEQ ? zone_pop(zone)
+					  : zone_refill(zone, M_NOWAIT);
 	if (item == NULL)
 		atomic_fetch_add_explicit(
 		    &zone->slow_allocs, 1, memory_order_relaxed);
