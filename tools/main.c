@@ -2,6 +2,7 @@
 /* main.c - which command; version and help */
 #define _GNU_SOURCE 1
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -84,6 +85,18 @@ shed_preload(char **argv)
 	execv(self, argv);
 }
 
+/*
+ * A file that is opened must not come to be where messages go.  For the command
+ * what was closed is closed.
+ */
+static void
+hold_standard(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) == -1)
+			(void)open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
 static int
 show(const char *text)
 {
@@ -97,6 +110,7 @@ main(int argc, char **argv)
 {
 	const char *command = argc > 1 ? argv[1] : "";
 
+	hold_standard();
 	if (strcmp(command, "run") == 0) {
 		shed_preload(argv);
 		return run_main(argc - 1, argv + 1);

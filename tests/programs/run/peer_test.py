@@ -159,6 +159,16 @@ class DeafProgramTest(Case):
             path=re.escape(str(path)), why=why))
         self.assertIn("no process reported", done.stderr)
 
+    def test_static_without_standard_error(self):
+        """The warning does not come into the file that is opened then."""
+        path = self.build_static()
+        table = self.home / "table"
+        done = subprocess.run(
+            ["sh", "-c", f"{TOOL} run --stats {table} -- {path} 2>&-"],
+            timeout=LIMIT)
+        self.assertEqual(done.returncode, 9)
+        read_table(table.read_text())
+
     def test_static(self):
         path = self.build_static()
         self.warns(self.run_it("--", path), path, "statically linked", 9)
