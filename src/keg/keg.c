@@ -329,6 +329,8 @@ give_all(struct keg *keg, void **items, size_t count, const char *function)
 			first = (uintptr_t)s->base + lead;
 			granule = item >> GRANULE_BITS | shared;
 		}
+		if (s == NULL)
+			__builtin_unreachable(); /* no item has that granule */
 		i = slab_index_at(reciprocal, item - first);
 		if (i >= s->limit)
 			uma_crime(
