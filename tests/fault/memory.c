@@ -270,12 +270,13 @@ begin(struct waiter *w)
 TEST_TIME(waits_for_a_free_in_its_zone, 60)
 {
 	struct waiter w = { pageable("wait", 1 << 20), 0, 0 };
-	pthread_t t = thread_start(wait_for_memory, &w);
+	pthread_t t;
 	void *item;
 	int count;
 
 	if (HOSTILE)
 		SKIP("NULL does not mean that memory is short");
+	t = thread_start(wait_for_memory, &w);
 	limit(RLIMIT_AS, 24 * MIB);
 	count = take_until_null(w.zone, MIB);
 	REQUIRE(count > 0);
@@ -293,7 +294,7 @@ TEST_TIME(waits_for_memory_of_another_zone, 60)
 {
 	struct waiter w = { pageable("wait", 1 << 20), 0, 0 };
 	uma_zone_t hog = pageable("hog", 1 << 20);
-	pthread_t t = thread_start(wait_for_memory, &w);
+	pthread_t t;
 	void *mine[1000];
 	void *item;
 	int own = 0;
@@ -301,6 +302,7 @@ TEST_TIME(waits_for_memory_of_another_zone, 60)
 
 	if (HOSTILE)
 		SKIP("NULL does not mean that memory is short");
+	t = thread_start(wait_for_memory, &w);
 	limit(RLIMIT_AS, 24 * MIB);
 	count = take_until_null(hog, MIB);
 	REQUIRE(count > 8);
