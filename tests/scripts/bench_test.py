@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """What the benchmarks make of numbers: bars, causes, the mean, plots."""
-import importlib.machinery
-import importlib.util
 import sys
 import unittest
 import xml.etree.ElementTree
@@ -16,11 +14,7 @@ import peers  # noqa: E402
 import plot  # noqa: E402
 import report  # noqa: E402
 
-LOADER = importlib.machinery.SourceFileLoader(
-    "bench_scale", str(tree.ROOT / "scripts/bench-scale"))
-bench_scale = importlib.util.module_from_spec(
-    importlib.util.spec_from_loader("bench_scale", LOADER))
-LOADER.exec_module(bench_scale)
+bench_scale = tree.load("bench-scale")
 
 
 def row(name, metric, **medians):

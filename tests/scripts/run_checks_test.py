@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """run-checks counts every result there is, and reads what meson prints."""
 import contextlib
-import importlib.machinery
-import importlib.util
 import io
 import sys
 import unittest
@@ -10,11 +8,7 @@ import unittest
 import tree
 
 sys.path.insert(0, str(tree.ROOT / "scripts"))
-LOADER = importlib.machinery.SourceFileLoader(
-    "run_checks", str(tree.ROOT / "scripts/run-checks"))
-run_checks = importlib.util.module_from_spec(
-    importlib.util.spec_from_loader("run_checks", LOADER))
-LOADER.exec_module(run_checks)
+run_checks = tree.load("run-checks")
 
 
 class RunChecksTest(tree.TreeTest):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A small source tree in a scratch folder, and a script run over it."""
+import importlib.machinery
+import importlib.util
 import os
 import pathlib
 import subprocess
@@ -10,6 +12,17 @@ import unittest
 sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SPDX = "SPDX-License-Identifier: BSD-2-Clause"
+
+
+def load(script):
+    """A script as a module: its name has no .py, or has a dash."""
+    path = ROOT / "scripts" / script
+    loader = importlib.machinery.SourceFileLoader(
+        script.replace("-", "_"), str(path))
+    module = importlib.util.module_from_spec(
+        importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
 
 
 class TreeTest(unittest.TestCase):
