@@ -231,9 +231,7 @@ uma_heap_free(void *block, const char *function)
 	bytes = room_of(b);
 	if (b.large != NULL)
 		large_free(b.large);
-	/* A zone of a user's own may have the flag, and no caches. */
-	else if (percpu_mode != PERCPU_RSEQ || b.zone->caches == 0 ||
-		 !percpu_push(b.zone->caches, block))
+	else if (percpu_mode != PERCPU_RSEQ || !zone_push(b.zone, block))
 		zone_free_miss(b.zone, block, function);
 	return bytes;
 }

@@ -56,6 +56,7 @@ reserve_items(struct keg *keg, struct keg_work *work, struct slab *s)
 	if (limit != 0 && keg->object != NULL) {
 		s->base = keg->object + keg->object_at;
 		keg->object_at += keg->layout.slab_bytes;
+		UMA_ASSERT(keg->object_at <= keg->object_bytes);
 	}
 	gate_unlock(&keg->lock);
 	return limit != 0;

@@ -38,17 +38,17 @@ next(const uint64_t *map, size_t at, size_t end, bool value)
 	return end;
 }
 
-/* One more than the last bit of this value in [0, end), or 0. */
+/* One more than the last bit that is set in [at, end), or `at`. */
 static size_t
-last(const uint64_t *map, size_t end, bool value)
+last(const uint64_t *map, size_t at, size_t end)
 {
-	for (size_t w = div_up(end, BITS_PER_WORD); w-- > 0;) {
-		uint64_t word = (value ? map[w] : ~map[w]) & span(w, 0, end);
+	for (size_t w = div_up(end, BITS_PER_WORD); w-- > at / BITS_PER_WORD;) {
+		uint64_t word = map[w] & span(w, at, end);
 
 		if (word != 0)
 			return w * BITS_PER_WORD + highest_bit(word) + 1;
 	}
-	return 0;
+	return at;
 }
 
 /* Set or clear bits; returns how many of them changed. */
@@ -129,32 +129,15 @@ lower_hints(struct region *r, size_t count, size_t at)
 }
 
 /*
- * Where the free run that ends before `end` begins; of a longer one than there
- * are hints, which know it already, some place in it.
+ * These granules became free, and are one run with their neighbours.  Of one
+ * that was longer before than there are hints these know already.
  */
-static size_t
-run_start(const struct region *r, size_t end)
-{
-	size_t first = end - min_size(end, REGION_HINTS);
-
-	for (size_t w = end / BITS_PER_WORD + 1; w-- > first / BITS_PER_WORD;) {
-		uint64_t word = w * BITS_PER_WORD < end
-				    ? r->used[w] & span(w, first, end)
-				    : 0;
-
-		if (word != 0)
-			return w * BITS_PER_WORD + highest_bit(word) + 1;
-	}
-	return first;
-}
-
-/* These granules became free, and are one run with their neighbours. */
 static void
 join_run(struct region *r, size_t at, size_t count)
 {
 	size_t end = at + count;
 	size_t most = min_size(end + REGION_HINTS, r->count);
-	size_t from = run_start(r, at);
+	size_t from = last(r->used, at - min_size(at, REGION_HINTS), at);
 
 	lower_hints(r, next(r->used, end, most, true) - from, from);
 }
@@ -270,8 +253,8 @@ region_take_dirty(struct region *r, size_t max, size_t *count)
 	if (r->dirty_count == 0)
 		return REGION_NONE;
 	/* What is clean and free in between may be forgotten once more. */
-	end = last(r->dirty, r->committed, true);
-	start = last(r->used, end, true);
+	end = last(r->dirty, 0, r->committed);
+	start = last(r->used, 0, end);
 	if (end - start > max)
 		start = end - max;
 	start = next(r->dirty, start, end, true);

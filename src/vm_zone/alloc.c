@@ -177,7 +177,7 @@ find_one(struct uma_zone *zone)
 	return item;
 }
 
-/* As far as there are items, but for the caches of other CPUs. */
+/* As far as there are items where find_one() looks. */
 static void
 hand_fill(struct vm_zone *z)
 {

@@ -19,7 +19,8 @@
  * and finds it there.  For the keg they are out, for users free; at the limit
  * everybody may take them.  A zone whose hand is not full is SHORT: then no
  * operation is a hit, each free goes to the hand, and each allocation looks
- * for more items for it, everywhere but in caches of other CPUs.
+ * for more items for it, in the slabs and in this CPU's cache; in the generic
+ * mode, which has no hit, wherever a miss looks.
  *
  * States of a structure, in zstate:
  *
