@@ -522,6 +522,9 @@ TEST_TIME(threads_of_the_self_test, 120)
 		CHECK(!port_rseq_selftest());
 		start_refused = 0;
 		CHECK_EQ(atomic_load(&starts), n);
+		/* Who has ended is listed for a moment more. */
+		for (int i = 0; i < 1000 && thread_count() != count; i++)
+			usleep(1000);
 		CHECK_EQ(thread_count(), count);
 		CHECK(blocked_signals() == mask);
 		CHECK(port_rseq_selftest());
