@@ -102,11 +102,10 @@ region_delete(struct region *r)
 }
 
 void
-region_insert(struct region **list, struct region *r)
+region_append(struct region **list, struct region *r)
 {
-	while (*list != NULL && (*list)->base < r->base)
+	while (*list != NULL)
 		list = &(*list)->next;
-	r->next = *list;
 	*list = r;
 }
 
@@ -187,7 +186,7 @@ static struct region_hold
 claim(struct region *r, size_t at, size_t count)
 {
 	size_t end = at + count;
-	struct region_hold hold = { 0, count, 0 };
+	struct region_hold hold = { 0, count };
 
 	for (size_t w = at / BITS_PER_WORD; w * BITS_PER_WORD < end; w++) {
 		size_t first = w * BITS_PER_WORD;
@@ -206,8 +205,6 @@ claim(struct region *r, size_t at, size_t count)
 		r->backed[w] &= ~mask;
 		r->used[w] |= mask;
 	}
-	if (r->reached > at + hold.dirty)
-		hold.again = min_size(r->reached, end) - (at + hold.dirty);
 	r->reached = max_size(r->reached, end);
 	r->free_count -= count;
 	return hold;

@@ -13,7 +13,7 @@
 #define REGION_HINTS 32u
 
 struct region {
-	struct region *next; /* by address */
+	struct region *next; /* a younger one */
 	char *base;
 	size_t count;     /* granules */
 	size_t committed; /* granules from the base on that may be touched */
@@ -35,14 +35,13 @@ struct region {
 struct region_hold {
 	size_t dirty;  /* behind so many all are clean */
 	size_t backed; /* so many are backed */
-	size_t again;  /* so many of the clean ones were used before */
 };
 
 /* Describe a reserved range.  NULL without memory. */
 struct region *region_new(void *base, size_t bytes);
 /* Forget the description; the range is the caller's. */
 void region_delete(struct region *r);
-void region_insert(struct region **list, struct region *r);
+void region_append(struct region **list, struct region *r);
 
 /*
  * Take the lowest free run of `count` granules at `align` bytes; commit it.

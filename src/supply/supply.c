@@ -14,6 +14,13 @@
 #define DIRTY_FLOOR ((size_t)8 << 20)
 #define DIRTY_PART  4
 
+/* The process outgrew itself when it grew by this, or this part of itself. */
+#define OUTGROW_FLOOR ((size_t)1 << 20)
+#define OUTGROW_PART  8
+
+/* Zones are looked at when this has passed, too. */
+#define TELL_NS (DECAY_NS / 5)
+
 /* This part of what was regretted stays when the process grows beside it. */
 #define REGRET_PART 4
 
@@ -51,11 +58,14 @@ static struct {
 	uint64_t forgotten_ns GUARDED;
 	size_t regretted GUARDED; /* bytes of those soon taken again */
 	size_t ceiling GUARDED;   /* bytes held before free ones must go */
-	enum supply_thp thp;      /* of boot */
-	bool closed;              /* boot: the system may not be asked yet */
-	tally used;               /* granules */
-	_Atomic size_t mapped;    /* bytes */
-	_Atomic size_t dirty;     /* bytes, free */
+	size_t told GUARDED;      /* the ceiling when it outgrew itself */
+	uint64_t told_ns GUARDED;
+	enum supply_thp thp;   /* of boot */
+	bool closed;           /* boot: the system may not be asked yet */
+	tally used;            /* granules */
+	_Atomic size_t mapped; /* bytes */
+	_Atomic size_t dirty;  /* bytes, free */
+	_Atomic bool outgrew;
 	/* Given back without the lock. */
 	_Atomic(struct late_run *) late;
 } supply;
@@ -105,7 +115,7 @@ region_make(size_t bytes, size_t align, enum supply_kind kind)
 	atomic_fetch_add_explicit(&supply.mapped, step, memory_order_relaxed);
 	if (supply.step < STEP_MAX && port_map_limit() == SIZE_MAX)
 		supply.step *= 2;
-	region_insert(&supply.regions[kind], r);
+	region_append(&supply.regions[kind], r);
 	return r;
 }
 
@@ -161,8 +171,8 @@ note_forgotten(size_t bytes) UMA_REQUIRES(&supply_lock)
 }
 
 /*
- * Clean memory is taken that was used before.  If as much was forgotten a
- * moment ago it should have been kept: from now on so much more is.
+ * Clean memory is taken.  If as much was forgotten a moment ago it should have
+ * been kept: from now on so much more is.
  */
 static void
 regret(size_t bytes) UMA_REQUIRES(&supply_lock)
@@ -182,7 +192,7 @@ count_taken(struct region *r, size_t was, size_t count,
 {
 	tally_add(&supply.used, count);
 	count_dirty(r, was);
-	regret(hold->again * GRANULE);
+	regret((count - hold->dirty) * GRANULE);
 }
 
 static bool
@@ -288,9 +298,21 @@ forget_one(struct region *r, size_t bytes, bool *held) UMA_UNCHECKED_LOCKS
 	return clean;
 }
 
+/* The youngest region that has free dirty memory. */
+static struct region *
+last_dirty(struct region *r) UMA_REQUIRES(&supply_lock)
+{
+	struct region *last = NULL;
+
+	for (; r != NULL; r = r->next)
+		if (r->dirty_count != 0 && !r->boot)
+			last = r;
+	return last;
+}
+
 /*
- * Forget free dirty memory until `target` bytes are left, highest addresses
- * of a region first.  Returns whether the lock is still held.
+ * Forget free dirty memory until `target` bytes are left, what is taken last
+ * first.  Returns whether the lock is still held.
  */
 static bool
 forget_down_to(size_t target) UMA_KEEPS(true, &supply_lock)
@@ -298,13 +320,12 @@ forget_down_to(size_t target) UMA_KEEPS(true, &supply_lock)
 	bool held = true;
 
 	for (unsigned kind = 0; kind < SUPPLY_KINDS && held; kind++) {
-		struct region *r = supply.regions[kind];
+		struct region *r;
 
-		while (r != NULL && held && supply_dirty_bytes() > target) {
-			if (!forget_one(
-				r, supply_dirty_bytes() - target, &held))
-				r = r->next;
-		}
+		while (held && supply_dirty_bytes() > target &&
+		       (r = last_dirty(supply.regions[kind])) != NULL &&
+		       forget_one(r, supply_dirty_bytes() - target, &held))
+			continue;
 	}
 	return held;
 }
@@ -330,6 +351,15 @@ bound(void) UMA_REQUIRES(&supply_lock)
 	return max_size(DIRTY_FLOOR, part) + supply.regretted;
 }
 
+/* See supply_outgrew().  relaxed, here and there: a hint. */
+static void
+tell(uint64_t now) UMA_REQUIRES(&supply_lock)
+{
+	supply.told_ns = now;
+	supply.told = supply.ceiling;
+	atomic_store_explicit(&supply.outgrew, true, memory_order_relaxed);
+}
+
 /*
  * Called with the lock at every give; returns whether it is still held.  What
  * is beyond the bound goes at once: a process that frees much may do nothing
@@ -349,6 +379,8 @@ decay(void) UMA_KEEPS(true, &supply_lock)
 	if (dirty > most)
 		return forget_and_note(most - most / 8);
 	now = port_tick_ns();
+	if (now - supply.told_ns > TELL_NS)
+		tell(now);
 	if (now - supply.decayed_ns <= DECAY_NS)
 		return true;
 	idle = div_up(supply.least, 2);
@@ -361,7 +393,11 @@ decay(void) UMA_KEEPS(true, &supply_lock)
 static void
 raise_ceiling(void) UMA_REQUIRES(&supply_lock)
 {
+	size_t step = max_size(OUTGROW_FLOOR, supply.told / OUTGROW_PART);
+
 	supply.ceiling = max_size(supply.ceiling, held_bytes());
+	if (supply.ceiling - supply.told >= step)
+		tell(port_tick_ns());
 }
 
 /*
@@ -617,7 +653,7 @@ supply_boot(void *memory, size_t bytes)
 		return;
 	r->boot = true;
 	r->committed = r->count;
-	region_insert(&supply.regions[SUPPLY_NORMAL], r);
+	region_append(&supply.regions[SUPPLY_NORMAL], r);
 	supply.closed = true;
 }
 
@@ -625,6 +661,15 @@ void
 supply_open(void)
 {
 	supply.closed = false;
+}
+
+bool
+supply_outgrew(void)
+{
+	if (!atomic_load_explicit(&supply.outgrew, memory_order_relaxed))
+		return false;
+	return atomic_exchange_explicit(
+	    &supply.outgrew, false, memory_order_relaxed);
 }
 
 size_t

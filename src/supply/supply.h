@@ -5,7 +5,7 @@
  * Why it is here.  One mapping for each slab would cost a system call each and
  * run into the limit on mappings.  Address space is reserved in regions that
  * double in size, made accessible as their front is reached, and handed out
- * in runs of 64 KiB granules, lowest address first.
+ * in runs of 64 KiB granules: of the oldest region that has one, the lowest.
  *
  *	region  [used|used|free|used|free dirty|...| not committed yet ]
  *
@@ -81,6 +81,13 @@ UMA_NODISCARD bool supply_extend(void *base, size_t count, size_t more);
 
 /* Forget all free dirty memory. */
 void supply_trim(void);
+
+/*
+ * Whether, since this was last true, used and free dirty memory came to more
+ * than ever before, by an eighth and 1 MiB, or a tenth of a second passed and
+ * something was given.  From anywhere; costs a load.
+ */
+UMA_NODISCARD bool supply_outgrew(void);
 
 /* As the user wants it: once, when the library wakes. */
 void supply_thp(enum supply_thp thp);

@@ -294,6 +294,64 @@ TEST(what_is_wanted_again_is_kept_while_something_grows)
 	CHECK(supply_dirty_bytes() <= FLOOR + 4 * HOLES * GRANULE);
 }
 
+/* So that what is kept is what is taken first. */
+TEST(the_oldest_region_is_used_first_and_forgotten_last)
+{
+	struct supply_run first;
+	struct supply_run second;
+	struct supply_run run;
+	size_t was;
+
+	take(&first, 1000);
+	was = supply_mapped_bytes();
+	take(&second, 1000);
+	CHECK(supply_mapped_bytes() > was);
+	calls_give(first.base, 1000, 0);
+	calls_give(second.base, 1000, 0);
+	CHECK(supply_dirty_bytes() > FLOOR / 2);
+	CHECK(supply_dirty_bytes() <= FLOOR);
+	take(&run, 1);
+	CHECK(run.base == first.base);
+	CHECK_EQ(run.dirty, GRANULE);
+}
+
+/* By 1 MiB, and by an eighth of what it was. */
+TEST(growth_is_told_once)
+{
+	struct supply_run run;
+
+	take(&run, 16);
+	CHECK(supply_outgrew());
+	take(&run, 15);
+	CHECK(!supply_outgrew());
+	take(&run, 1);
+	CHECK(supply_outgrew());
+	CHECK(!supply_outgrew());
+	take(&run, 1024 - 32);
+	CHECK(supply_outgrew());
+	take(&run, 127);
+	CHECK(!supply_outgrew());
+	/* What was there before is no growth. */
+	calls_give(run.base, 127, 0);
+	take(&run, 127);
+	CHECK(!supply_outgrew());
+	take(&run, 1);
+	CHECK(supply_outgrew());
+}
+
+TEST(time_is_told_too)
+{
+	struct supply_run run;
+
+	for (int i = 0; i < 3; i++) {
+		pass(1);
+		CHECK(supply_outgrew());
+		take(&run, 1);
+		calls_give(run.base, 1, 0);
+		CHECK(!supply_outgrew());
+	}
+}
+
 TEST(backed_memory_is_known_to_be)
 {
 	struct supply_run run;
