@@ -38,41 +38,60 @@ count(struct depot *d, size_t buckets, size_t items)
 	    memory_order_relaxed);
 }
 
+static struct bucket *
+pop(struct depot *d) UMA_REQUIRES(&d->lock)
+{
+	struct bucket *b = d->full;
+
+	if (b == NULL)
+		return NULL;
+	d->full = b->next;
+	b->next = NULL;
+	count(d, (size_t)-1, -(size_t)b->count);
+	return b;
+}
+
 struct bucket *
 depot_take(struct depot *d)
 {
 	struct bucket *b;
 
+	/* relaxed, all: see above. */
+	if (atomic_load_explicit(&d->unasked, memory_order_relaxed) != 0)
+		atomic_store_explicit(&d->unasked, 0, memory_order_relaxed);
 	if (atomic_load_explicit(&d->buckets, memory_order_relaxed) == 0 ||
 	    !lock_take(&d->lock))
 		return NULL;
-	b = d->full;
-	if (b != NULL) {
-		d->full = b->next;
-		count(d, (size_t)-1, -(size_t)b->count);
-	}
+	b = pop(d);
 	lock_drop(&d->lock);
 	return b;
 }
 
-bool
+struct bucket *
 depot_give(struct depot *d, struct bucket *b, size_t max)
 {
-	bool stored;
+	struct bucket *leaves = NULL;
+	size_t unasked;
 
+	b->next = NULL;
 	if (!lock_take(&d->lock))
-		return false;
-	stored =
-	    !d->closed &&
-	    atomic_load_explicit(&d->items, memory_order_relaxed) + b->count <=
-		max;
-	if (stored) {
+		return b;
+	unasked =
+	    b->count + atomic_load_explicit(&d->unasked, memory_order_relaxed);
+	atomic_store_explicit(&d->unasked, unasked, memory_order_relaxed);
+	if (d->closed || unasked > 2 * max) {
+		leaves = b;
+		b->next = pop(d);
+	} else if (atomic_load_explicit(&d->items, memory_order_relaxed) +
+		       b->count <=
+		   max) {
 		b->next = d->full;
 		d->full = b;
 		count(d, 1, b->count);
-	}
+	} else
+		leaves = b;
 	lock_drop(&d->lock);
-	return stored;
+	return leaves;
 }
 
 bool

@@ -16,7 +16,8 @@
  *      hand.
  *   3. An item in a bucket is out of its slab and free to its user.
  *   4. The depot is small: what it does not take goes to the slabs, which hand
- *      items out again in the order of their addresses.
+ *      items out again in the order of their addresses.  Where only buckets
+ *      come, it empties: each of its items may be the last of a slab.
  *
  * Locks.  One for each depot.
  * What it may touch.  base lock meta.
@@ -41,6 +42,7 @@ struct depot {
 	bool closed UMA_GUARDED_BESIDE(&lock); /* takes nothing */
 	_Atomic size_t buckets;                /* changed under the lock */
 	_Atomic size_t items;
+	_Atomic size_t unasked; /* items that came since the last take */
 };
 
 /* The bucket whose slots these are. */
@@ -63,8 +65,13 @@ void bucket_give(struct bucket *b, enum meta_how how);
 /* A full bucket (the warmest), or NULL.  Inside the gate. */
 struct bucket *depot_take(struct depot *d);
 
-/* Store a bucket; false if closed, or if that made more than `max` items. */
-UMA_NODISCARD bool depot_give(struct depot *d, struct bucket *b, size_t max);
+/*
+ * Store a bucket.  Returns a list of those that have to leave: this one, if
+ * closed or if that made more than `max` items; and once twice as many came
+ * with no take in between, another one with it.
+ */
+UMA_NODISCARD struct bucket *depot_give(
+    struct depot *d, struct bucket *b, size_t max);
 
 /* Make it refuse buckets, or take them again.  False: try again later. */
 UMA_NODISCARD bool depot_close(struct depot *d, bool closed);

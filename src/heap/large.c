@@ -5,6 +5,7 @@
 #include "meta/meta.h"
 #include "port/port.h"
 #include "supply/supply.h"
+#include "zone/zone.h"
 
 /* Alignments above this get a mapping: a run would skip too much. */
 #define RUN_ALIGN_MAX ((size_t)2 << 20)
@@ -198,6 +199,7 @@ heap_large_alloc(size_t bytes, size_t align, enum heap_how zero, size_t *room)
 	if (block == NULL)
 		return NULL;
 	count(PERCPU_IN, l->bytes);
+	zone_reclaim_idle();
 	*room = large_room(l);
 	if (unlikely(watch_on)) {
 		asked_make_large(l);

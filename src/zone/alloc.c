@@ -145,6 +145,7 @@ take_one(uma_zone_t zone, int wait)
 	if (keg_take(&zone->keg, &item, 1, wait) == 0)
 		return NULL;
 	zone_count(&zone->slow_allocs, 1);
+	zone_reclaim_idle();
 	return item;
 }
 
@@ -185,6 +186,7 @@ zone_refill(uma_zone_t zone, int wait)
 	gate_leave();
 	if (item != NULL)
 		return item;
+	zone_saw_use(zone);
 	if (b == NULL)
 		return take_one(zone, wait);
 	if (b->count == 0)
@@ -194,6 +196,7 @@ zone_refill(uma_zone_t zone, int wait)
 		item = b->slots[--b->count];
 		b->slots[b->count] = NULL; /* a leak is to be seen */
 		put_away(zone, b);
+		zone_reclaim_idle();
 		return item;
 	}
 	if (gate_enter()) {

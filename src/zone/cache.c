@@ -241,6 +241,50 @@ own(struct uma_zone *zone, uint64_t *word)
 	return percpu_own(zone->caches, word);
 }
 
+/*
+ * Who took fewer than this since the last move may free as many: a load that is
+ * full, or empty, would soon trade places again.
+ */
+#define FEW_ALLOCS 8u
+
+/* Whether the load, which is empty, should have half of a full bucket. */
+static bool
+turns_soon(const struct cache *c, uint64_t word)
+{
+	unsigned half = WORD_CAPACITY(word) / 2;
+
+	return WORD_ALLOCS(word) < min_size(half, FEW_ALLOCS) &&
+	       c->full->count > half;
+}
+
+/* Half of its items to the load.  Returns how many. */
+static unsigned
+share_full(struct cache *c, unsigned capacity)
+{
+	struct bucket *b = c->full;
+	unsigned n = (unsigned)min_size(b->count / 2, capacity);
+
+	b->count -= n;
+	set_kept(c, kept(c) - n);
+	__builtin_memcpy(c->slots, b->slots + b->count, n * sizeof(void *));
+	/* A leak is to be seen. */
+	__builtin_memset(b->slots + b->count, 0, n * sizeof(void *));
+	return n;
+}
+
+/* The load has no item, but the record has.  Returns its count then. */
+UMA_SLOW static unsigned
+next_load(struct uma_zone *zone, struct cache *c, uint64_t word)
+{
+	unsigned capacity = WORD_CAPACITY(word);
+
+	zone_saw_use(zone);
+	if (turns_soon(c, word))
+		return share_full(c, capacity);
+	put_empty(c);
+	return set_load(c, get_full(c), &capacity);
+}
+
 void *
 cache_pop(struct uma_zone *zone)
 {
@@ -257,8 +301,8 @@ cache_pop(struct uma_zone *zone)
 	capacity = WORD_CAPACITY(word);
 	missed = is_miss(count != 0);
 	if (count == 0 && c->full != NULL) {
-		put_empty(c);
-		count = set_load(c, get_full(c), &capacity);
+		count = next_load(zone, c, word);
+		capacity = bucket_of(c->slots)->capacity;
 	}
 	if (count != 0) {
 		if (missed)
@@ -319,6 +363,7 @@ make_room(struct uma_zone *zone, struct cache *c, unsigned count,
 	struct bucket *fresh = get(out);
 	struct bucket *b = get(&c->empty);
 
+	zone_saw_use(zone);
 	if (b != NULL && (fresh != NULL || outgrew(zone, c, b))) {
 		put(out, b);
 		b = NULL;

@@ -4,7 +4,7 @@
 #include "zone/inner.h"
 
 /* Records seized with one barrier. */
-#define BATCH 128u
+#define BATCH 64u
 
 struct batch {
 	struct cache *records[BATCH];
@@ -31,22 +31,19 @@ scatter(struct uma_zone *zone, struct bucket *list, enum keg_idle idle)
 	}
 }
 
-/* Buckets to the depot, and what it does not take to keg and meta. */
+/* Buckets to the depot, and what leaves it to keg and meta. */
 static void
 displace(struct uma_zone *zone, struct bucket *list)
 {
-	struct bucket *rest = NULL;
 	struct bucket *next;
 
 	for (struct bucket *b = list; b != NULL; b = next) {
 		next = b->next;
-		if (b->count != 0 &&
-		    depot_give(&zone->depot, b, zone->depot_max))
-			continue;
-		b->next = rest;
-		rest = b;
+		b->next = NULL;
+		if (b->count != 0)
+			b = depot_give(&zone->depot, b, zone->depot_max);
+		scatter(zone, b, KEG_SHED);
 	}
-	scatter(zone, rest, KEG_SHED);
 }
 
 void
@@ -273,19 +270,67 @@ zone_open(struct uma_zone *zone, struct closer *me)
 	}
 }
 
-static bool
-is_quiet(const struct uma_zone *zone)
+/* What of which zones is emptied; numbers of zones from `at` to `end`. */
+struct sweep {
+	enum zone_reclaim what;
+	uint32_t at;
+	uint32_t end;
+};
+
+/*
+ * A zone that was looked at once since buckets moved in it is idle: the next
+ * look empties it, and those behind have nothing to do.
+ */
+#define LOOKS_IDLE 1u
+
+static unsigned
+looks(struct uma_zone *zone)
 {
-	return zone->keg.fini == NULL && zone->keg.freef == NULL;
+	/* relaxed, as all of it: a hint. */
+	return atomic_load_explicit(&zone->looks, memory_order_relaxed);
 }
 
-/* Empty the caches of all zones that `how` allows, held inside the gate. */
 static void
-strip_all(enum zone_reclaim how)
+note_look(struct uma_zone *zone)
+{
+	if (looks(zone) <= LOOKS_IDLE)
+		atomic_store_explicit(
+		    &zone->looks, looks(zone) + 1, memory_order_relaxed);
+}
+
+static bool
+is_swept(const struct sweep *sweep, struct uma_zone *zone)
+{
+	const struct keg *keg = &zone->keg;
+
+	if (sweep->what == ZONE_RECLAIM_ALL)
+		return true;
+	if (keg->fini != NULL || keg->freef != NULL)
+		return false;
+	return sweep->what == ZONE_RECLAIM_QUIET ||
+	       (looks(zone) == LOOKS_IDLE && !keg->nofree);
+}
+
+/* The next zone of a sweep, held; NULL at its end. */
+static struct uma_zone *
+next_swept(struct sweep *sweep)
+{
+	while (sweep->at < sweep->end) {
+		struct uma_zone *zone = registry_next(&sweep->at);
+
+		if (zone == NULL || is_swept(sweep, zone))
+			return zone;
+		registry_drop(zone);
+	}
+	return NULL;
+}
+
+/* Empty the caches of the zones of a sweep, held inside the gate. */
+static void
+strip_swept(struct sweep sweep)
 {
 	struct uma_zone *zone;
 	struct uma_zone *last = NULL;
-	uint32_t at = 0;
 	unsigned cpu = 0;
 	bool all = true; /* of the last zone's records */
 
@@ -295,17 +340,16 @@ strip_all(enum zone_reclaim how)
 		if (!gate_enter())
 			return;
 		if (!all)
-			at--;
+			sweep.at--;
 		all = true;
-		while (all && (zone = registry_next(&at)) != NULL) {
+		while (all && (zone = next_swept(&sweep)) != NULL) {
 			size_t from = batch.count;
 
 			/* Or the rest of those that did not fit. */
 			if (zone != last)
 				cpu = 0;
 			last = zone;
-			if (how == ZONE_RECLAIM_ALL || is_quiet(zone))
-				all = add_records(&batch, zone, &cpu);
+			all = add_records(&batch, zone, &cpu);
 			for (size_t i = from; i < batch.count; i++)
 				registry_hold(zone);
 			registry_drop(zone);
@@ -317,41 +361,82 @@ strip_all(enum zone_reclaim how)
 	} while (!all);
 }
 
-/* Give what a zone does not use to the system, as far as it may be now. */
+/*
+ * Give what a zone does not use to the system, as far as it may be now.  One
+ * that nobody used has no bucket whose size were too large.
+ */
 static void
-trim_zone(struct uma_zone *zone)
+trim_zone(struct uma_zone *zone, enum zone_reclaim how)
 {
 	unsigned items = zone_bucket_items(zone);
 
 	scatter(zone, empty_depot(zone), KEG_SHED);
 	keg_trim(&zone->keg);
-	if (items > 2)
+	if (how != ZONE_RECLAIM_IDLE && items > 2)
 		/* relaxed: a hint. */
 		atomic_store_explicit(
 		    &zone->bucket_items, items / 2, memory_order_relaxed);
 }
 
-void
-zone_reclaim_all(enum zone_reclaim how)
+/* What strip_swept() left; *sweep is then where it ended. */
+static void
+trim_swept(struct sweep *sweep)
 {
-	uint32_t at = 0;
+	struct uma_zone *zone;
 
-	strip_all(how);
-	for (;;) {
+	do {
 		const struct slab *before = keg_in_hand();
-		struct uma_zone *zone;
 
 		if (!gate_enter())
 			return;
-		zone = registry_next(&at);
-		if (zone == NULL)
-			break;
-		if (how == ZONE_RECLAIM_ALL || is_quiet(zone))
-			trim_zone(zone);
-		registry_drop(zone);
+		zone =
+		    sweep->at < sweep->end ? registry_next(&sweep->at) : NULL;
+		if (zone != NULL) {
+			if (is_swept(sweep, zone))
+				trim_zone(zone, sweep->what);
+			if (sweep->what == ZONE_RECLAIM_IDLE)
+				note_look(zone);
+			registry_drop(zone);
+		}
 		gate_leave();
 		keg_dispose(before);
-	}
+	} while (zone != NULL);
+}
+
+void
+zone_reclaim_all(enum zone_reclaim how)
+{
+	struct sweep sweep = { .what = how, .end = UINT32_MAX };
+
+	strip_swept(sweep);
+	trim_swept(&sweep);
+	if (!gate_enter())
+		return;
 	supply_trim();
 	gate_leave();
+}
+
+/* Numbers of zones that are looked at in one go. */
+#define LOOK_MOST 64u
+
+void
+zone_reclaim_idle(void)
+{
+	/* The number of the zone to go on from, 0: no look is due.  relaxed. */
+	static _Atomic uint32_t due;
+	struct sweep sweep = { .what = ZONE_RECLAIM_IDLE };
+
+	if (supply_outgrew())
+		atomic_store_explicit(&due, 1, memory_order_relaxed);
+	if (atomic_load_explicit(&due, memory_order_relaxed) == 0)
+		return;
+	sweep.at = atomic_exchange_explicit(&due, 0, memory_order_relaxed);
+	if (sweep.at == 0)
+		return;
+	sweep.at--;
+	sweep.end = sweep.at + LOOK_MOST;
+	strip_swept(sweep);
+	trim_swept(&sweep);
+	if (sweep.at >= sweep.end)
+		atomic_store_explicit(&due, sweep.at + 1, memory_order_relaxed);
 }

@@ -61,6 +61,15 @@ struct bucket *cache_strip(
 unsigned zone_bucket_items(struct uma_zone *zone);
 void zone_bucket_more(struct uma_zone *zone);
 
+/* Buckets move, so its caches are of use: see zone_reclaim_idle(). */
+UMA_FAST void
+zone_saw_use(struct uma_zone *zone)
+{
+	/* relaxed: a hint. */
+	if (atomic_load_explicit(&zone->looks, memory_order_relaxed) != 0)
+		atomic_store_explicit(&zone->looks, 0, memory_order_relaxed);
+}
+
 /* create.c */
 
 /* Where the hit looks: at the caches, or at nothing. */

@@ -16,6 +16,9 @@
  * Zones with callbacks point `fast` at records that always miss, so the hit
  * of plain zones makes no test for them; their own hit is one call further.
  *
+ * A zone in which no bucket moved for a while gives its items back as the
+ * process goes on: one item in a cache keeps a slab.
+ *
  * A zone is closed while somebody waits for its items or destroys it: its
  * records are closed, so every free comes to the keg, where it is counted or
  * handed to the longest waiter.
@@ -74,6 +77,7 @@ struct uma_zone {
 	/* Changes on misses. */
 	alignas(CACHE_LINE) struct depot depot;
 	_Atomic unsigned bucket_items; /* what a new bucket should hold */
+	_Atomic unsigned looks;        /* for idle zones, since buckets moved */
 	unsigned bucket_items_max;
 	unsigned kept_max; /* items: the largest allowance of a record */
 	size_t depot_max;  /* items */
@@ -229,8 +233,20 @@ void zone_free_miss(struct uma_zone *zone, void *item, const char *function);
  * only of zones where that runs no function of the user, for callers who may
  * hold the user's locks.
  */
-enum zone_reclaim { ZONE_RECLAIM_QUIET, ZONE_RECLAIM_ALL };
+enum zone_reclaim {
+	ZONE_RECLAIM_QUIET,
+	ZONE_RECLAIM_ALL,
+	ZONE_RECLAIM_IDLE /* zone_reclaim_idle() alone */
+};
 void zone_reclaim_all(enum zone_reclaim how);
+
+/*
+ * The same of zones in which no bucket moved since supply_outgrew() said so
+ * before, some zones at a time, if it does now: for who just took memory.
+ * Context:  as zone_reclaim_all().
+ * Cost:     two loads if there is nothing to do.
+ */
+void zone_reclaim_idle(void);
 
 /* After fork in the child: forget what threads had that are no more. */
 void zone_fork_child(void);

@@ -18,7 +18,8 @@ enum {
 	LARGE = 4096,
 	FEW = 100,
 	BURST = 1000,
-	WIDE = 3000, /* more than can be kept, but not twice as many */
+	WIDE = 3000,  /* more than can be kept, but not twice as many */
+	WIDER = 4000, /* more than can be kept and stored, but no storm */
 	MANY = 20000,
 	STOP = 3300, /* large ones: so that forgetting has just begun */
 	HUGE = 1 << 20,
@@ -40,8 +41,8 @@ static unsigned trips;
 
 struct bucket *__real_depot_take(struct depot *d);
 struct bucket *__wrap_depot_take(struct depot *d);
-bool __real_depot_give(struct depot *d, struct bucket *b, size_t max);
-bool __wrap_depot_give(struct depot *d, struct bucket *b, size_t max);
+struct bucket *__real_depot_give(struct depot *d, struct bucket *b, size_t max);
+struct bucket *__wrap_depot_give(struct depot *d, struct bucket *b, size_t max);
 struct bucket *__real_bucket_take(unsigned want);
 struct bucket *__wrap_bucket_take(unsigned want);
 
@@ -52,7 +53,7 @@ __wrap_depot_take(struct depot *d)
 	return __real_depot_take(d);
 }
 
-bool
+struct bucket *
 __wrap_depot_give(struct depot *d, struct bucket *b, size_t max)
 {
 	trips++;
@@ -115,6 +116,21 @@ __wrap_supply_take(struct supply_run *run, size_t count, size_t align,
 {
 	return !no_memory &&
 	       __real_supply_take(run, count, align, filled, kind, how);
+}
+
+/* ---- whether the process grows ---- */
+
+static unsigned outgrown; /* times that it will be told */
+
+bool __wrap_supply_outgrew(void);
+
+bool
+__wrap_supply_outgrew(void)
+{
+	if (outgrown == 0)
+		return false;
+	outgrown--;
+	return true;
 }
 
 static unsigned finis;
@@ -191,6 +207,15 @@ buckets_in(const struct bucket *list)
 	for (; list != NULL; list = list->next)
 		count++;
 	return count;
+}
+
+static size_t
+cached(uma_zone_t zone)
+{
+	struct uma_zone_stats s = { .struct_bytes = sizeof s };
+
+	uma_zone_stats(zone, &s);
+	return s.cached_items;
 }
 
 static void
@@ -453,6 +478,168 @@ TEST(what_others_keep_is_found_when_there_is_no_memory)
 	no_memory = false;
 	CHECK_EQ(count, tally_get(&zone->keg.items));
 	CHECK_EQ(finis, 0);
+}
+
+/* ---- what is given up unasked ---- */
+
+/* Each of its items may be the last of a slab. */
+TEST(who_only_frees_leaves_nothing_in_the_depot)
+{
+	uma_zone_t zone = make(SMALL);
+
+	SKIP_HOSTILE();
+	take(zone, MANY);
+	give(zone, MANY);
+	CHECK_EQ(atomic_load(&zone->depot.buckets), 0);
+	/* Nor does more of the same come in. */
+	CHECK_EQ(tally_get(&zone->keg.items) - tally_get(&zone->keg.free_items),
+	    cached(zone));
+	CHECK(cached(zone) <= 2 * UMA_BUCKET_MAX);
+}
+
+TEST(what_is_asked_for_is_stored_again)
+{
+	uma_zone_t zone = make(SMALL);
+
+	SKIP_HOSTILE();
+	take(zone, MANY);
+	give(zone, MANY);
+	take(zone, WIDER);
+	give(zone, WIDER);
+	CHECK(atomic_load(&zone->depot.items) != 0);
+	CHECK(atomic_load(&zone->depot.items) <= zone->depot_max);
+}
+
+/* As another zone takes memory; `told` says whether the process grew. */
+static void
+grow(uma_zone_t other, unsigned told)
+{
+	size_t slabs = tally_get(&other->keg.slabs);
+
+	outgrown = told;
+	while (tally_get(&other->keg.slabs) == slabs)
+		REQUIRE(uma_zalloc(other, M_WAITOK) != NULL);
+	CHECK_EQ(outgrown, 0);
+}
+
+TEST(an_idle_zone_is_emptied_as_the_process_grows)
+{
+	uma_zone_t idle = make(SMALL);
+	uma_zone_t other = make(LARGE);
+
+	SKIP_HOSTILE();
+	swing(idle, WIDE, ROUNDS);
+	grow(other, 1);
+	CHECK(cached(idle) != 0);
+	/* Without growth nothing happens. */
+	grow(other, 0);
+	CHECK(cached(idle) != 0);
+	grow(other, 1);
+	CHECK_EQ(cached(idle), 0);
+	CHECK_EQ(tally_get(&idle->keg.slabs), 0);
+	CHECK_EQ(record(idle)->allowance, 0);
+	CHECK(cached(other) != 0);
+	/* And it is a zone like any other. */
+	swing(idle, BURST, 1);
+	CHECK(cached(idle) != 0);
+}
+
+/* Its buckets stay as large as they were: it may be busy again. */
+TEST(an_idle_zone_forgets_nothing_else)
+{
+	uma_zone_t idle = make(SMALL);
+	uma_zone_t other = make(LARGE);
+	unsigned was;
+
+	SKIP_HOSTILE();
+	swing(idle, WIDE, ROUNDS);
+	was = atomic_load(&idle->bucket_items);
+	for (int i = 0; i < 5; i++)
+		grow(other, 1);
+	CHECK_EQ(atomic_load(&idle->bucket_items), was);
+}
+
+TEST(a_zone_with_a_miss_is_not_idle)
+{
+	uma_zone_t busy = make(SMALL);
+	uma_zone_t other = make(LARGE);
+
+	SKIP_HOSTILE();
+	for (int i = 0; i < 5; i++) {
+		swing(busy, WIDE, 1);
+		grow(other, 1);
+		CHECK(cached(busy) != 0);
+	}
+}
+
+/* The user's functions run when the user calls, and fixed memory stays. */
+TEST(zones_that_gain_nothing_keep_their_items)
+{
+	uma_zone_t ends = uma_zcreate(
+	    "kept", SMALL, NULL, NULL, NULL, fini, UMA_ALIGN_PTR, 0);
+	uma_zone_t stays = uma_zcreate("kept", SMALL, NULL, NULL, NULL, NULL,
+	    UMA_ALIGN_PTR, UMA_ZONE_NOFREE);
+	uma_zone_t other = make(LARGE);
+
+	SKIP_HOSTILE();
+	REQUIRE(ends != NULL && stays != NULL);
+	swing(ends, BURST, 1);
+	swing(stays, BURST, 1);
+	finis = 0;
+	for (int i = 0; i < 5; i++)
+		grow(other, 1);
+	CHECK_EQ(finis, 0);
+	CHECK(cached(ends) != 0);
+	CHECK(cached(stays) != 0);
+	/* And nobody holds what was passed over. */
+	CHECK_EQ(uma_zdestroy(ends, M_NOWAIT), 0);
+}
+
+/* Some zones at a time, and all of them in the end. */
+TEST(a_look_goes_on_where_it_ended)
+{
+	static uma_zone_t zones[200];
+	uma_zone_t other;
+
+	SKIP_HOSTILE();
+	for (size_t i = 0; i < 200; i++) {
+		zones[i] = make(SMALL);
+		swing(zones[i], FEW, 1);
+	}
+	other = make(LARGE);
+	for (int look = 0; look < 2; look++) {
+		grow(other, 1);
+		for (int i = 0; i < 4; i++)
+			grow(other, 0);
+	}
+	for (size_t i = 0; i < 200; i++)
+		CHECK_EQ(cached(zones[i]), 0);
+}
+
+/* ---- at the edge of a bucket ---- */
+
+/* Else each turn there would trade places, by two misses. */
+TEST(a_turn_at_the_edge_misses_once)
+{
+	uma_zone_t zone = make(SMALL);
+	uint64_t misses;
+
+	SKIP_HOSTILE();
+	swing(zone, BURST, ROUNDS);
+	/* What the load has, and one of the next. */
+	misses = misses_of(zone);
+	do {
+		items[1] = items[0];
+		items[0] = uma_zalloc(zone, M_WAITOK);
+		REQUIRE(items[0] != NULL);
+	} while (misses_of(zone) == misses);
+	REQUIRE(items[1] != NULL);
+	misses = misses_of(zone);
+	for (int i = 0; i < BURST; i++) {
+		give(zone, 2);
+		take(zone, 2);
+	}
+	CHECK(misses_of(zone) - misses <= 4);
 }
 
 TEST(a_drained_record_keeps_nothing)
