@@ -59,8 +59,7 @@ CAUSES = (
     ("program/git-log", "cpu-ms", "*",
      "the spread of the runs: docs/design/speed.md, Real programs"),
     ("program/redis", "cpu-ms", "*",
-     "not known: two processes on two CPUs, whose runs spread by 40 %; 0.95 of "
-     "tcmalloc over fifteen runs"),
+     "two processes on two CPUs, whose runs spread by 40 %"),
     ("handoff/1024", "ns", "*",
      "lines that the reader's cache still holds: with 1,100 items in turn and "
      "no allocator 14.5 ns: docs/design/speed.md"),

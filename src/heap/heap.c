@@ -8,24 +8,19 @@
 #include "zone/zone.h"
 
 #define UNITS(units) units,
-
-static const uint16_t class_units[] = { HEAP_CLASS_LIST(UNITS) };
-_Static_assert(sizeof(class_units) == HEAP_CLASSES * sizeof(class_units[0]),
-    "as many as there are");
+#define ONE(units)   +1
+_Static_assert(HEAP_CLASS_LIST(ONE) == HEAP_CLASSES, "as many as there are");
 
 /* Items above this are backed by the user's touch, not ahead of it. */
 #define BACKED_MAX 4096u
 
 /* free() may come before the first malloc() has woken the library. */
-struct heap_hit uma_heap = { .window = PAGEMAP_NO_WINDOW };
+struct heap_hit uma_heap = {
+	.window = PAGEMAP_NO_WINDOW,
+	.units = { HEAP_CLASS_LIST(UNITS) },
+};
 
 static struct uma_zone *zones[HEAP_CLASSES];
-
-size_t
-heap_class_bytes(unsigned index)
-{
-	return (size_t)class_units[index] * HEAP_UNIT_BYTES;
-}
 
 static void
 make_tables(void)
@@ -33,7 +28,7 @@ make_tables(void)
 	unsigned index = 0;
 
 	for (size_t i = 0; i <= HEAP_SMALL_MAX / HEAP_UNIT_BYTES; i++) {
-		while (class_units[index] < i)
+		while (uma_heap.units[index] < i)
 			index++;
 		uma_heap.class_of[i] = (uint8_t)index;
 	}
@@ -72,7 +67,9 @@ make_hit(uintptr_t caches)
 	if (percpu_mode != PERCPU_RSEQ)
 		caches = percpu_nothing();
 	uma_heap.rseq = percpu_rseq;
-	uma_heap.window = pagemap_window;
+	/* A tool is to hear of what the hits answer. */
+	if (likely(!watch_on))
+		uma_heap.window = pagemap_window;
 	uma_heap.by_owner = caches - HEAP_OWNER(0);
 	make_tables();
 	/* From here on the hits may be taken: see arch_is_below(). */
@@ -239,7 +236,9 @@ uma_heap_free(void *block, const char *function)
 size_t
 heap_room(const void *block, const char *function)
 {
-	return room_of(identify(block, function));
+	size_t room = heap_hit_room(block);
+
+	return likely(room != 0) ? room : room_of(identify(block, function));
 }
 
 size_t
@@ -273,25 +272,29 @@ resize_watched(void *block, size_t bytes, size_t was, const char *function)
 void *
 uma_heap_resize(void *block, size_t bytes, const char *function)
 {
-	struct block b = identify(block, function);
-	size_t was = room_of(b);
+	size_t was = heap_hit_room(block);
+	struct block b = { NULL, NULL };
 	void *moved = NULL;
 
+	if (unlikely(was == 0)) {
+		b = identify(block, function);
+		was = room_of(b);
+	}
 	if (unlikely(watch_on))
 		return resize_watched(block, bytes, was, function);
-	if (b.zone != NULL && bytes <= was &&
-	    (bytes > was / 2 || was == HEAP_UNIT_BYTES))
-		return block;
-	if (b.large != NULL)
+	if (b.large != NULL) {
 		moved = large_resize(b.large, bytes);
-	if (moved != NULL)
-		return moved;
+		if (moved != NULL)
+			return moved;
+	} else if (bytes <= was && (bytes > was / 2 || was == HEAP_UNIT_BYTES))
+		return block;
 	moved = heap_hit_alloc(bytes);
 	if (moved == NULL)
 		moved = uma_heap_alloc(bytes, HEAP_RAW);
 	if (moved == NULL)
 		return bytes <= was ? block : NULL;
 	__builtin_memcpy(moved, block, min_size(bytes, was));
-	uma_heap_free(block, function);
+	if (!heap_hit_free(block))
+		uma_heap_free(block, function);
 	return moved;
 }

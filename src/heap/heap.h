@@ -71,6 +71,7 @@ struct heap_hit {
 	uintptr_t by_owner;  /* what an owner is an offset from */
 	struct arch_rseq rseq;
 	struct pagemap_window window;
+	uint16_t units[HEAP_CLASSES];          /* that blocks have, by class */
 	uintptr_t direct[HEAP_DIRECT_MAX + 1]; /* records, by size */
 	/* By size / 16, rounded up. */
 	uint8_t class_of[HEAP_SMALL_MAX / 16 + 1];
@@ -129,6 +130,22 @@ heap_hit_class(const void *block)
 	return likely(pagemap_starts((uint32_t)hit, block))
 		   ? pagemap_hit_owner(hit) / sizeof(struct cache) - 1
 		   : HEAP_CLASSES;
+}
+
+/* Bytes of a block of a class. */
+UMA_FAST size_t
+heap_class_bytes(size_t index)
+{
+	return (size_t)uma_heap.units[index] * HEAP_UNIT_BYTES;
+}
+
+/* Bytes of a block that may be used; 0 where the hit cannot tell. */
+UMA_FAST size_t
+heap_hit_room(const void *block)
+{
+	size_t index = heap_hit_class(block);
+
+	return likely(index < HEAP_CLASSES) ? heap_class_bytes(index) : 0;
 }
 
 /* Inlined into free(): whether that was all. */
@@ -192,9 +209,6 @@ UMA_EXPORT size_t uma_heap_usable(const void *block, const char *function);
 
 /* The same number, for who does not use them; `block` is not NULL. */
 size_t heap_room(const void *block, const char *function);
-
-/* Bytes of a block of a class. */
-size_t heap_class_bytes(unsigned index);
 
 /* Make the size-class zones.  Called once by boot. */
 bool heap_start(void);

@@ -131,5 +131,8 @@ free_aligned_sized(void *block, size_t align, size_t bytes)
 UMA_EXPORT size_t
 malloc_usable_size(void *block)
 {
-	return uma_heap_usable(block, "malloc_usable_size");
+	size_t room = heap_hit_room(block);
+
+	return likely(room != 0) ? room
+				 : uma_heap_usable(block, "malloc_usable_size");
 }

@@ -6,6 +6,7 @@
  * what each tool must report.  `clean` has none and goes wherever an item can
  * be, so that a report there is a false one.
  */
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -261,6 +262,18 @@ malloc_overflow(void)
 	char *block = malloc(50);
 
 	*(volatile char *)&block[50] = 1;
+	free(block);
+}
+
+/* No error: who asks may use all that a block has. */
+static void
+malloc_usable(void)
+{
+	char *block = malloc(50);
+
+	memset(block, 1, malloc_usable_size(block));
+	block = realloc(block, 40);
+	sink += block[39];
 	free(block);
 }
 
@@ -601,6 +614,7 @@ static const struct {
 	{ "large-after-free", large_after_free },
 	{ "large-overflow", large_overflow },
 	{ "malloc-overflow", malloc_overflow },
+	{ "malloc-usable", malloc_usable },
 	{ "race", race },
 	{ "race-with-free", race_with_free },
 };

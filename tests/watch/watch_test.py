@@ -173,6 +173,9 @@ class WatchTest(unittest.TestCase):
                 done = run("malloc-overflow", wish, LD_PRELOAD=DROP_IN)
                 self.assertNotEqual(done.returncode, 0)
                 self.assertRegex(done.stderr, report)
+        if TOOL == "valgrind":
+            done = run("malloc-usable", wishes[1], LD_PRELOAD=DROP_IN)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 if __name__ == "__main__":
