@@ -106,6 +106,13 @@ heap_hit_index(size_t bytes)
 	return uma_heap.class_of[(bytes + 15) / 16];
 }
 
+/* Bytes of a block of a class. */
+UMA_FAST size_t
+heap_class_bytes(size_t index)
+{
+	return (size_t)uma_heap.units[index] * HEAP_UNIT_BYTES;
+}
+
 /* Inlined into malloc(): NULL for a miss, a large size, or before the start. */
 UMA_FAST void *
 heap_hit_alloc(size_t bytes)
@@ -121,6 +128,23 @@ heap_hit_alloc(size_t bytes)
 	return arch_pop(records, &uma_heap.rseq);
 }
 
+/* The same at a power of two; NULL also where the class is not so aligned. */
+UMA_FAST void *
+heap_hit_alloc_aligned(size_t bytes, size_t align)
+{
+	size_t index;
+
+	if (unlikely(!heap_hit_has(bytes) || !heap_hit_has(align)))
+		return NULL;
+	bytes = round_up(bytes, align);
+	if (unlikely(!heap_hit_has(bytes)))
+		return NULL;
+	index = heap_hit_index(bytes);
+	if (unlikely(heap_class_bytes(index) % align != 0))
+		return NULL;
+	return arch_pop(heap_hit_records(index), &uma_heap.rseq);
+}
+
 /* The class of a block; HEAP_CLASSES for whatever the hit cannot serve. */
 UMA_FAST size_t
 heap_hit_class(const void *block)
@@ -130,13 +154,6 @@ heap_hit_class(const void *block)
 	return likely(pagemap_starts((uint32_t)hit, block))
 		   ? pagemap_hit_owner(hit) / sizeof(struct cache) - 1
 		   : HEAP_CLASSES;
-}
-
-/* Bytes of a block of a class. */
-UMA_FAST size_t
-heap_class_bytes(size_t index)
-{
-	return (size_t)uma_heap.units[index] * HEAP_UNIT_BYTES;
 }
 
 /* Bytes of a block that may be used; 0 where the hit cannot tell. */

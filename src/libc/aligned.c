@@ -10,6 +10,10 @@
 static void *
 take(size_t align, size_t bytes)
 {
+	void *block = heap_hit_alloc_aligned(bytes, align);
+
+	if (likely(block != NULL))
+		return block;
 	/* Room to align in must not push the sum past the largest block. */
 	if (align > HEAP_MAX || bytes > HEAP_MAX - align)
 		return NULL;

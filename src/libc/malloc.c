@@ -49,9 +49,13 @@ UMA_EXPORT void *
 calloc(size_t count, size_t item_bytes)
 {
 	size_t bytes;
+	void *block;
 
 	if (unlikely(__builtin_mul_overflow(count, item_bytes, &bytes)))
 		return libc_no_memory();
+	block = heap_hit_alloc(bytes);
+	if (likely(block != NULL))
+		return __builtin_memset(block, 0, bytes);
 	return or_enomem(uma_heap_alloc(bytes, HEAP_ZERO));
 }
 

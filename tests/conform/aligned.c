@@ -67,6 +67,24 @@ TEST(many_sizes_at_each_alignment_to_64_kib)
 			check_one(by_memalign, align, bytes);
 }
 
+/* Three at a time: of a class that is less aligned not all are. */
+TEST(whatever_class_a_size_has_is_aligned)
+{
+	void *p[3];
+
+	for (size_t align = 32; align <= 4096; align *= 2) {
+		for (size_t bytes = 16; bytes <= 9000; bytes += 16) {
+			for (size_t i = 0; i < COUNT_OF(p); i++) {
+				p[i] = memalign(align, bytes);
+				REQUIRE(p[i] != NULL);
+				REQUIRE(aligned_to(p[i], align));
+			}
+			for (size_t i = 0; i < COUNT_OF(p); i++)
+				free(p[i]);
+		}
+	}
+}
+
 TEST(aligned_blocks_alive_together_do_not_touch)
 {
 	enum { EACH = 8, ALIGNMENTS = 17 };
