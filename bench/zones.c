@@ -68,6 +68,9 @@ static const struct row rows[] = {
 	MASS(256, 1000000),
 	MASS(1024, 1000000),
 	MASS(4096, 250000), /* a GiB is enough */
+	{ "giveback/64/random", giveback_row, 64, 1000000, true },
+	{ "giveback/1024/random", giveback_row, 1024, 1000000, true },
+	{ "giveback/4096/random", giveback_row, 4096, 250000, true },
 #endif
 	TAIL("pair/64", 64, 1, false),
 	TAIL("churn/64", 64, 10000, true),

@@ -34,12 +34,14 @@ fresh_row(const struct row *row)
 void
 giveback_row(const struct row *row)
 {
+	const uint32_t *order =
+	    row->is_random ? bench_shuffled(row->item_count) : NULL;
 	struct mass mass;
 
 	(void)mass_alloc(&mass, row);
 	bench_print("live-mib", mass_mib(&mass));
 	for (size_t i = 0; i < mass.item_count; i++)
-		peer_free(mass.peer, mass.items[i]);
+		peer_free(mass.peer, mass.items[order == NULL ? i : order[i]]);
 	bench_print("freed-mib", mass_mib(&mass));
 	sleep(1);
 	bench_print("idle-mib", mass_mib(&mass));
