@@ -115,8 +115,6 @@ small_alloc(unsigned index, size_t bytes, enum heap_how how)
 
 	if (unlikely(watch_on) && block != NULL)
 		asked_take(block, bytes, heap_class_bytes(index), zero);
-	else
-		bytes = heap_class_bytes(index);
 	if (zero)
 		__builtin_memset(block, 0, bytes);
 	return block;

@@ -62,8 +62,8 @@ enum heap_how { HEAP_RAW = 0, HEAP_ZERO = 1, HEAP_ALONE = 2 };
 
 /*
  * What the hits of malloc() and free() read, in one object so that another
- * library reaches all of it from one address.  Zero until heap_start(): then
- * every hit misses.
+ * library reaches all of it from one address.  Until heap_start() its limits are
+ * zero, its window empty, and every hit misses.
  */
 struct heap_hit {
 	size_t direct_limit; /* sizes below it are in `direct` */
@@ -134,13 +134,13 @@ heap_hit_alloc_aligned(size_t bytes, size_t align)
 {
 	size_t index;
 
-	if (unlikely(!heap_hit_has(bytes) || !heap_hit_has(align)))
+	if (unlikely(!heap_hit_has(bytes)))
 		return NULL;
 	bytes = round_up(bytes, align);
 	if (unlikely(!heap_hit_has(bytes)))
 		return NULL;
 	index = heap_hit_index(bytes);
-	if (unlikely(heap_class_bytes(index) % align != 0))
+	if (unlikely((heap_class_bytes(index) & (align - 1)) != 0))
 		return NULL;
 	return arch_pop(heap_hit_records(index), &uma_heap.rseq);
 }

@@ -37,14 +37,14 @@ reserve_items(struct keg *keg, struct keg_work *work, struct slab *s)
 	size_t limit = keg->layout.items;
 
 	if (!gate_lock(&keg->lock)) {
-		if (keg->object != NULL || keg->frozen)
+		if (keg->object != NULL || keg_is_frozen(keg))
 			return false;
 		tally_add(&keg->making, limit);
 		work->making = limit;
 		s->limit = (uint32_t)limit;
 		return true;
 	}
-	if (keg->frozen)
+	if (keg_is_frozen(keg))
 		limit = 0;
 	else if (keg->object != NULL)
 		limit =

@@ -216,7 +216,8 @@ keg_take(struct keg *keg, void **out, size_t want, int wait)
 	bool plain;
 
 	if (unlikely(!atomic_load_explicit(&keg->used, memory_order_relaxed)))
-		atomic_store_explicit(&keg->used, true, memory_order_relaxed);
+		/* release, pairs with keg_is_used(). */
+		atomic_store_explicit(&keg->used, true, memory_order_release);
 	for (;;) {
 		if (!gate_enter())
 			return take_emergency(keg, out, wait);
@@ -253,9 +254,8 @@ detach_idle(struct keg *keg, size_t keep) UMA_REQUIRES(&keg->lock)
 {
 	struct slab *next;
 
-	if (keg->idle <= keep || keg->nofree || keg->frozen ||
-	    tally_get(&keg->filling) != 0 ||
-	    (keg->allocf != NULL && keg->freef == NULL))
+	if (keg->idle <= keep || keg_keeps_slabs(keg) ||
+	    tally_get(&keg->filling) != 0)
 		return;
 	/* seq_cst, pairs with take_emergency(). */
 	if (atomic_load_explicit(&keg->claimers, memory_order_seq_cst) != 0)
@@ -403,15 +403,17 @@ keg_return(struct keg *keg, void **items, size_t count, const char *function)
 bool
 keg_prealloc(struct keg *keg, int wait)
 {
-	atomic_store_explicit(&keg->used, true, memory_order_relaxed);
+	/* release, pairs with keg_is_used(). */
+	atomic_store_explicit(&keg->used, true, memory_order_release);
 	return keg_grow(keg, wait, true);
 }
 
 bool
 keg_is_complete(struct keg *keg)
 {
-	return keg->frozen || (keg->object != NULL &&
-				  tally_get(&keg->items) >= keg->items_max);
+	return keg_is_frozen(keg) ||
+	       (keg->object != NULL &&
+		   tally_get(&keg->items) >= keg->items_max);
 }
 
 void

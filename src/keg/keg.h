@@ -65,8 +65,8 @@ struct keg {
 	bool raw;             /* slabs have raw bits: there is init or fini */
 	bool back;            /* items are backed before they leave */
 	bool nofree;
-	bool frozen;       /* never grows again */
-	_Atomic bool used; /* something was taken or made */
+	_Atomic bool frozen; /* never grows again */
+	_Atomic bool used;   /* something was taken or made */
 	uma_init init;
 	uma_fini fini;
 	uma_alloc allocf;
@@ -135,6 +135,32 @@ UMA_NODISCARD bool keg_prealloc(struct keg *keg, int wait);
 
 /* Whether the keg can never have more items than it has. */
 bool keg_is_complete(struct keg *keg);
+
+/* Set once, by who makes it so.  relaxed: who sees it late tries in vain. */
+UMA_FAST bool
+keg_is_frozen(const struct keg *keg)
+{
+	return atomic_load_explicit(&keg->frozen, memory_order_relaxed);
+}
+
+/* Whether its slabs stay, idle or not, until its end. */
+UMA_FAST bool
+keg_keeps_slabs(const struct keg *keg)
+{
+	return keg->nofree || keg_is_frozen(keg) ||
+	       (keg->allocf != NULL && keg->freef == NULL);
+}
+
+/*
+ * Whether something was taken or made.  Who sees it sees what was set before,
+ * too: its supplier, its functions.
+ */
+UMA_FAST bool
+keg_is_used(const struct keg *keg)
+{
+	/* acquire, pairs with the two stores. */
+	return atomic_load_explicit(&keg->used, memory_order_acquire);
+}
 
 /* Take all idle slabs into the thread's hand.  Inside the gate. */
 void keg_trim(struct keg *keg);

@@ -44,8 +44,7 @@ give(void *block, struct malloc_type *type)
 static void
 count(struct malloc_type *type, size_t index)
 {
-	ledger_count(
-	    type->ks_ledger, PERCPU_OUT, heap_class_bytes((unsigned)index));
+	ledger_count(type->ks_ledger, PERCPU_OUT, heap_class_bytes(index));
 }
 
 /* Counted when it is free: who frees twice has died by then. */

@@ -62,8 +62,7 @@ static void *
 count(
     void *block, size_t size, struct malloc_type *type, int flags, size_t index)
 {
-	ledger_count(
-	    type->ks_ledger, PERCPU_IN, heap_class_bytes((unsigned)index));
+	ledger_count(type->ks_ledger, PERCPU_IN, heap_class_bytes(index));
 	if ((flags & M_ZERO) != 0)
 		__builtin_memset(block, 0, size);
 	return block;

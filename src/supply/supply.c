@@ -14,11 +14,11 @@
 #define DIRTY_FLOOR ((size_t)8 << 20)
 #define DIRTY_PART  4
 
-/* The process outgrew itself when it grew by this, or this part of itself. */
-#define OUTGROW_FLOOR ((size_t)1 << 20)
-#define OUTGROW_PART  8
+/* A look is due when the process grew by this, and by this part of itself. */
+#define GROWN_FLOOR ((size_t)1 << 20)
+#define GROWN_PART  8
 
-/* Zones are looked at when this has passed, too. */
+/* And when this has passed. */
 #define TELL_NS (DECAY_NS / 5)
 
 /* This part of what was regretted stays when the process grows beside it. */
@@ -58,14 +58,14 @@ static struct {
 	uint64_t forgotten_ns GUARDED;
 	size_t regretted GUARDED; /* bytes of those soon taken again */
 	size_t ceiling GUARDED;   /* bytes held before free ones must go */
-	size_t told GUARDED;      /* the ceiling when it outgrew itself */
+	size_t told GUARDED;      /* the ceiling when a look was due */
 	uint64_t told_ns GUARDED;
 	enum supply_thp thp;   /* of boot */
 	bool closed;           /* boot: the system may not be asked yet */
 	tally used;            /* granules */
 	_Atomic size_t mapped; /* bytes */
 	_Atomic size_t dirty;  /* bytes, free */
-	_Atomic bool outgrew;
+	_Atomic bool look_due;
 	/* Given back without the lock. */
 	_Atomic(struct late_run *) late;
 } supply;
@@ -192,7 +192,8 @@ count_taken(struct region *r, size_t was, size_t count,
 {
 	tally_add(&supply.used, count);
 	count_dirty(r, was);
-	regret((count - hold->dirty) * GRANULE);
+	if (!r->boot)
+		regret((count - hold->dirty) * GRANULE);
 }
 
 static bool
@@ -276,7 +277,7 @@ forget_one(struct region *r, size_t bytes, bool *held) UMA_UNCHECKED_LOCKS
 	size_t most = div_up(min_size(FORGET_MAX, bytes), GRANULE);
 	size_t was = r->dirty_count;
 	size_t count;
-	size_t at = r->boot ? REGION_NONE : region_take_dirty(r, most, &count);
+	size_t at = region_take_dirty(r, most, &count);
 	bool clean;
 
 	if (at == REGION_NONE)
@@ -298,13 +299,14 @@ forget_one(struct region *r, size_t bytes, bool *held) UMA_UNCHECKED_LOCKS
 	return clean;
 }
 
-/* The youngest region that has free dirty memory. */
+/* Of the regions before `end` the youngest that has free dirty memory. */
 static struct region *
-last_dirty(struct region *r) UMA_REQUIRES(&supply_lock)
+last_dirty(struct region *r, const struct region *end)
+    UMA_REQUIRES(&supply_lock)
 {
 	struct region *last = NULL;
 
-	for (; r != NULL; r = r->next)
+	for (; r != end; r = r->next)
 		if (r->dirty_count != 0 && !r->boot)
 			last = r;
 	return last;
@@ -320,12 +322,15 @@ forget_down_to(size_t target) UMA_KEEPS(true, &supply_lock)
 	bool held = true;
 
 	for (unsigned kind = 0; kind < SUPPLY_KINDS && held; kind++) {
+		struct region *end = NULL;
 		struct region *r;
 
 		while (held && supply_dirty_bytes() > target &&
-		       (r = last_dirty(supply.regions[kind])) != NULL &&
-		       forget_one(r, supply_dirty_bytes() - target, &held))
-			continue;
+		       (r = last_dirty(supply.regions[kind], end)) != NULL) {
+			if (!forget_one(
+				r, supply_dirty_bytes() - target, &held))
+				end = r;
+		}
 	}
 	return held;
 }
@@ -351,13 +356,13 @@ bound(void) UMA_REQUIRES(&supply_lock)
 	return max_size(DIRTY_FLOOR, part) + supply.regretted;
 }
 
-/* See supply_outgrew().  relaxed, here and there: a hint. */
+/* See supply_look_due().  relaxed, here and there: a hint. */
 static void
 tell(uint64_t now) UMA_REQUIRES(&supply_lock)
 {
 	supply.told_ns = now;
 	supply.told = supply.ceiling;
-	atomic_store_explicit(&supply.outgrew, true, memory_order_relaxed);
+	atomic_store_explicit(&supply.look_due, true, memory_order_relaxed);
 }
 
 /*
@@ -393,7 +398,7 @@ decay(void) UMA_KEEPS(true, &supply_lock)
 static void
 raise_ceiling(void) UMA_REQUIRES(&supply_lock)
 {
-	size_t step = max_size(OUTGROW_FLOOR, supply.told / OUTGROW_PART);
+	size_t step = max_size(GROWN_FLOOR, supply.told / GROWN_PART);
 
 	supply.ceiling = max_size(supply.ceiling, held_bytes());
 	if (supply.ceiling - supply.told >= step)
@@ -664,12 +669,12 @@ supply_open(void)
 }
 
 bool
-supply_outgrew(void)
+supply_look_due(void)
 {
-	if (!atomic_load_explicit(&supply.outgrew, memory_order_relaxed))
+	if (!atomic_load_explicit(&supply.look_due, memory_order_relaxed))
 		return false;
 	return atomic_exchange_explicit(
-	    &supply.outgrew, false, memory_order_relaxed);
+	    &supply.look_due, false, memory_order_relaxed);
 }
 
 size_t

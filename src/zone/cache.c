@@ -4,8 +4,8 @@
  *
  *	full: B B B  <->  load  <->  empty: B B
  *
- * A load without items trades places with a full bucket, one without room with
- * an empty one, so a CPU that frees what it took meets no other.  How much of
+ * A load without items trades places with a full bucket, or has half of it, one
+ * without room with an empty one, so a CPU that frees what it took meets no other.  How much of
  * that a record keeps is found by trips that were for nothing: when a bucket
  * comes in after one was sent away, the allowance doubles, and grows by that
  * bucket.  A CPU that only frees, or only takes, keeps one bucket beside load
@@ -242,18 +242,22 @@ own(struct uma_zone *zone, uint64_t *word)
 }
 
 /*
- * Who took fewer than this since the last move may free as many: a load that is
- * full, or empty, would soon trade places again.
+ * Who took fewer than this since the record last had an owner may free as many:
+ * a load that is full, or empty, would soon trade places again.
  */
 #define FEW_ALLOCS 8u
 
-/* Whether the load, which is empty, should have half of a full bucket. */
+/*
+ * Whether the load, which is empty, should have half of a full bucket.  Without
+ * sequences every operation owns the record, and trading costs nothing more.
+ */
 static bool
 turns_soon(const struct cache *c, uint64_t word)
 {
 	unsigned half = WORD_CAPACITY(word) / 2;
 
-	return WORD_ALLOCS(word) < min_size(half, FEW_ALLOCS) &&
+	return percpu_mode == PERCPU_RSEQ &&
+	       WORD_ALLOCS(word) < min_size(half, FEW_ALLOCS) &&
 	       c->full->count > half;
 }
 

@@ -211,7 +211,7 @@ static void
 check_unused(struct uma_zone *zone, const char *function)
 {
 	zone_check(zone, function);
-	if (atomic_load_explicit(&zone->keg.used, memory_order_relaxed))
+	if (keg_is_used(&zone->keg))
 		uma_crime(function, "zone already in use", NULL, zone->name);
 }
 
@@ -258,6 +258,6 @@ uma_prealloc(uma_zone_t zone, int itemcnt)
 			zone_pause(zone, round++, __func__);
 	}
 	if ((zone->flags & UMA_ZONE_STATIC) != 0)
-		keg->frozen = true;
+		atomic_store_explicit(&keg->frozen, true, memory_order_relaxed);
 	keg_filled(&work);
 }

@@ -290,12 +290,15 @@ looks(struct uma_zone *zone)
 	return atomic_load_explicit(&zone->looks, memory_order_relaxed);
 }
 
+/* Unless buckets moved meanwhile, which then counts. */
 static void
 note_look(struct uma_zone *zone)
 {
-	if (looks(zone) <= LOOKS_IDLE)
-		atomic_store_explicit(
-		    &zone->looks, looks(zone) + 1, memory_order_relaxed);
+	unsigned was = looks(zone);
+
+	if (was <= LOOKS_IDLE)
+		atomic_compare_exchange_strong_explicit(&zone->looks, &was,
+		    was + 1, memory_order_relaxed, memory_order_relaxed);
 }
 
 static bool
@@ -303,42 +306,49 @@ is_swept(const struct sweep *sweep, struct uma_zone *zone)
 {
 	const struct keg *keg = &zone->keg;
 
+	/* First: its user may be setting the rest of it. */
+	if (!keg_is_used(keg))
+		return false;
 	if (sweep->what == ZONE_RECLAIM_ALL)
 		return true;
 	if (keg->fini != NULL || keg->freef != NULL)
 		return false;
 	return sweep->what == ZONE_RECLAIM_QUIET ||
-	       (looks(zone) == LOOKS_IDLE && !keg->nofree);
+	       (looks(zone) == LOOKS_IDLE && !keg_keeps_slabs(keg));
 }
 
 /* The next zone of a sweep, held; NULL at its end. */
 static struct uma_zone *
 next_swept(struct sweep *sweep)
 {
-	while (sweep->at < sweep->end) {
-		struct uma_zone *zone = registry_next(&sweep->at);
+	struct uma_zone *zone;
 
-		if (zone == NULL || is_swept(sweep, zone))
-			return zone;
+	while ((zone = registry_next(&sweep->at, sweep->end)) != NULL) {
+		if (is_swept(sweep, zone))
+			break;
 		registry_drop(zone);
 	}
-	return NULL;
+	return zone;
 }
 
-/* Empty the caches of the zones of a sweep, held inside the gate. */
-static void
+/*
+ * Empty the caches of the zones of a sweep, held inside the gate.  False: not
+ * of all, as a fork or the kernel is in the way.
+ */
+static bool
 strip_swept(struct sweep sweep)
 {
 	struct uma_zone *zone;
 	struct uma_zone *last = NULL;
 	unsigned cpu = 0;
 	bool all = true; /* of the last zone's records */
+	bool done = true;
 
 	do {
 		struct batch batch = { .count = 0 };
 
 		if (!gate_enter())
-			return;
+			return false;
 		if (!all)
 			sweep.at--;
 		all = true;
@@ -354,16 +364,18 @@ strip_swept(struct sweep sweep)
 				registry_hold(zone);
 			registry_drop(zone);
 		}
-		(void)strip_batch(&batch);
+		if (strip_batch(&batch) != ZONE_CLOSED)
+			done = false;
 		for (size_t i = 0; i < batch.count; i++)
 			registry_drop(batch.zones[i]);
 		gate_leave();
 	} while (!all);
+	return done;
 }
 
 /*
- * Give what a zone does not use to the system, as far as it may be now.  One
- * that nobody used has no bucket whose size were too large.
+ * Give what a zone does not use to the system, as far as it may be now.  An
+ * idle one's buckets stay as large as they were: it may be busy again.
  */
 static void
 trim_zone(struct uma_zone *zone, enum zone_reclaim how)
@@ -378,8 +390,8 @@ trim_zone(struct uma_zone *zone, enum zone_reclaim how)
 		    &zone->bucket_items, items / 2, memory_order_relaxed);
 }
 
-/* What strip_swept() left; *sweep is then where it ended. */
-static void
+/* What strip_swept() left; *sweep is then where it ended.  False: before. */
+static bool
 trim_swept(struct sweep *sweep)
 {
 	struct uma_zone *zone;
@@ -388,9 +400,8 @@ trim_swept(struct sweep *sweep)
 		const struct slab *before = keg_in_hand();
 
 		if (!gate_enter())
-			return;
-		zone =
-		    sweep->at < sweep->end ? registry_next(&sweep->at) : NULL;
+			return false;
+		zone = registry_next(&sweep->at, sweep->end);
 		if (zone != NULL) {
 			if (is_swept(sweep, zone))
 				trim_zone(zone, sweep->what);
@@ -401,6 +412,7 @@ trim_swept(struct sweep *sweep)
 		gate_leave();
 		keg_dispose(before);
 	} while (zone != NULL);
+	return true;
 }
 
 void
@@ -408,35 +420,59 @@ zone_reclaim_all(enum zone_reclaim how)
 {
 	struct sweep sweep = { .what = how, .end = UINT32_MAX };
 
-	strip_swept(sweep);
-	trim_swept(&sweep);
+	(void)strip_swept(sweep);
+	(void)trim_swept(&sweep);
 	if (!gate_enter())
 		return;
 	supply_trim();
 	gate_leave();
 }
 
-/* Numbers of zones that are looked at in one go. */
-#define LOOK_MOST 64u
+/* ---- idle zones ---- */
+
+/* Records that are looked at in one go; and one zone at least. */
+#define LOOK_RECORDS 128u
+
+static struct {
+	_Atomic bool due;
+	_Atomic bool busy; /* a thread looks */
+	uint32_t next;     /* that thread's: the number to go on behind */
+} look;
+
+/* From where the last one ended, to the last zone in as many as it takes. */
+static void
+look_further(void)
+{
+	struct sweep sweep = { ZONE_RECLAIM_IDLE, look.next,
+		look.next +
+		    (uint32_t)max_size(LOOK_RECORDS / port_cpu_count(), 1) };
+	bool done = strip_swept(sweep) && trim_swept(&sweep);
+
+	if (done)
+		look.next = sweep.at < sweep.end ? 0 : sweep.at;
+	/* relaxed: a hint.  Refused, the next one that is due tries again. */
+	if (!done || look.next == 0)
+		atomic_store_explicit(&look.due, false, memory_order_relaxed);
+}
 
 void
 zone_reclaim_idle(void)
 {
-	/* The number of the zone to go on from, 0: no look is due.  relaxed. */
-	static _Atomic uint32_t due;
-	struct sweep sweep = { .what = ZONE_RECLAIM_IDLE };
+	/* relaxed: as above. */
+	if (supply_look_due())
+		atomic_store_explicit(&look.due, true, memory_order_relaxed);
+	if (!atomic_load_explicit(&look.due, memory_order_relaxed))
+		return;
+	/* acquire and release: `next` is one thread's after the other's. */
+	if (atomic_exchange_explicit(&look.busy, true, memory_order_acquire))
+		return;
+	look_further();
+	atomic_store_explicit(&look.busy, false, memory_order_release);
+}
 
-	if (supply_outgrew())
-		atomic_store_explicit(&due, 1, memory_order_relaxed);
-	if (atomic_load_explicit(&due, memory_order_relaxed) == 0)
-		return;
-	sweep.at = atomic_exchange_explicit(&due, 0, memory_order_relaxed);
-	if (sweep.at == 0)
-		return;
-	sweep.at--;
-	sweep.end = sweep.at + LOOK_MOST;
-	strip_swept(sweep);
-	trim_swept(&sweep);
-	if (sweep.at >= sweep.end)
-		atomic_store_explicit(&due, sweep.at + 1, memory_order_relaxed);
+/* Who looked is another thread, or goes on in the child. */
+void
+zone_forget_look(void)
+{
+	atomic_store_explicit(&look.busy, false, memory_order_relaxed);
 }

@@ -77,6 +77,9 @@ void zone_aim_hit(struct uma_zone *zone);
 
 /* drain.c */
 
+/* After fork in the child: nobody looks at idle zones. */
+void zone_forget_look(void);
+
 /* Leave the gate; buckets that left a record, or NULL, to where they fit. */
 void zone_leave(struct uma_zone *zone, struct bucket *out);
 

@@ -173,13 +173,13 @@ registry_look(uint32_t *at)
 }
 
 struct uma_zone *
-registry_next(uint32_t *at)
+registry_next(uint32_t *at, uint32_t end)
 {
 	/* acquire, pairs with new_number(). */
 	uint32_t count =
 	    atomic_load_explicit(&registry.count, memory_order_acquire);
 
-	while (*at < count) {
+	while (*at < min_size(count, end)) {
 		struct uma_zone *zone =
 		    atomic_load_explicit(slot_of(++*at), memory_order_acquire);
 

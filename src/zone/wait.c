@@ -21,7 +21,7 @@ struct waiter {
 static bool
 is_bounded(const struct uma_zone *zone)
 {
-	return zone->keg.frozen || zone->keg.object != NULL;
+	return keg_is_frozen(&zone->keg) || zone->keg.object != NULL;
 }
 
 bool
@@ -236,6 +236,7 @@ zone_fork_child(void) UMA_UNCHECKED_LOCKS
 {
 	struct uma_zone *zone;
 
+	zone_forget_look();
 	for (uint32_t at = 0; (zone = registry_look(&at)) != NULL;) {
 		keg_fork_child(&zone->keg);
 		if (zone->closers == NULL && zone->first == NULL)

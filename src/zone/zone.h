@@ -163,12 +163,13 @@ void registry_retire(struct uma_zone *zone);
 /* False: try again later. */
 UMA_NODISCARD bool registry_give(struct uma_zone *zone);
 /*
- * The next live zone from number *at on; NULL at the end.  registry_next()
- * holds it until registry_drop(), inside the gate; registry_look() does not:
- * its zone may die, and its numbers then mean nothing, but can be read.
+ * The next live zone behind number *at; NULL at the end.  registry_next(),
+ * which looks no further than number `end`, holds it until registry_drop(),
+ * inside the gate; registry_look() does not: its zone may die, and its numbers
+ * then mean nothing, but can be read.
  */
 struct uma_zone *registry_look(uint32_t *at);
-struct uma_zone *registry_next(uint32_t *at);
+struct uma_zone *registry_next(uint32_t *at, uint32_t end);
 void registry_hold(struct uma_zone *zone);
 void registry_drop(struct uma_zone *zone);
 
@@ -241,9 +242,9 @@ enum zone_reclaim {
 void zone_reclaim_all(enum zone_reclaim how);
 
 /*
- * The same of zones in which no bucket moved since supply_outgrew() said so
- * before, some zones at a time, if it does now: for who just took memory.
- * Context:  as zone_reclaim_all().
+ * The same of zones in which no bucket moved between two looks, some zones at a
+ * time, when supply_look_due(): for who just took memory.
+ * Context:  any thread, any handler; nothing of the library's held.
  * Cost:     two loads if there is nothing to do.
  */
 void zone_reclaim_idle(void);

@@ -96,20 +96,33 @@ count_points(void)
 	return report->points;
 }
 
-TEST_TIME(each_once, 300)
+static void
+refuse_each(unsigned stride)
 {
 	unsigned points;
 	unsigned bad = 0;
 
 	points = count_points();
-	for (unsigned n = 1; n <= points; n++) {
+	for (unsigned n = 1; n <= points; n += stride) {
 		const struct run run = { { n }, 0, 0 };
 
 		bad += !watch(&run);
 		CHECK(report->refused == 1 || bad != 0);
 	}
-	harness_say("# %u fault points, %u runs\n", points, points);
+	harness_say("# %u fault points, %u runs\n", points,
+	    (points + stride - 1) / stride);
 	CHECK_EQ(bad, 0);
+}
+
+TEST_TIME(each_once, 300)
+{
+	refuse_each(1);
+}
+
+TEST_TIME(some_while_idle_zones_are_looked_for, 300)
+{
+	request_log.looks = true;
+	refuse_each(3 * STRIDE);
 }
 
 TEST_TIME(all_from_each_on, 300)

@@ -258,6 +258,7 @@ TEST_TIME(a_fork_that_is_over_at_once, 300)
 
 TEST_TIME(a_fork_that_takes_a_while, 300)
 {
+	request_log.looks = true;
 	refuse_all(IN_A_ROW, true);
 }
 

@@ -20,6 +20,7 @@ struct request_log {
 	unsigned from;                /* all from this number on; 0: none */
 	unsigned to;                  /* ... up to this one; 0: no end */
 	bool no_more;                 /* reserve no addresses */
+	bool looks; /* each miss that takes memory looks for idle zones */
 	char *last; /* gets the name of what was refused last */
 	long pages; /* that the library has from the system */
 };

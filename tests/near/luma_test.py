@@ -176,15 +176,6 @@ class Luma:
                          self.tmp / "other.cc", compiler=["c++"]) or \
             self.play()
 
-    def operators(self, *way):
-        """C++'s operators of malloc's archive, or the program's own."""
-        if not shutil.which("c++") or not self.knows(*way):
-            return None
-        return self.link("program", *way, "-w", "-std=gnu++17", "-pthread",
-                         self.tests / "conform/operators.cc",
-                         self.libraries / "libuma_malloc.a",
-                         compiler=["c++"]) or self.play()
-
     def static(self):
         if not self.knows("-static"):
             return None
@@ -205,10 +196,6 @@ def main():
                   ("libuma_malloc.a behind it", luma.static_malloc)]
         tests += [("C++ " + " ".join(way), lambda way=way: luma.cxx(*way))
                   for way in PROGRAMS[:3]]
-        tests += [("operators " + " ".join(way),
-                   lambda way=way: luma.operators(*way))
-                  for way in ([], ["-DOWN"], ["-static"],
-                              ["-static", "-DOWN"])]
         failed = 0
         print(f"1..{len(tests)}")
         for number, (name, test) in enumerate(tests, 1):

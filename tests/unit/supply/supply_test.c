@@ -49,12 +49,15 @@ static bool in_meta;
 static unsigned refuse_header;
 static unsigned refuse_lock;
 static bool refuse_forget;
+static const void *locked;     /* nothing from here on, of 64 MiB, goes */
 static bool refuse_lock_again; /* where it was dropped to forget something */
 
 bool
 __wrap_port_forget(void *addr, size_t bytes)
 {
-	if (refuse_forget)
+	if (refuse_forget ||
+	    (locked != NULL && (uintptr_t)addr - (uintptr_t)locked < (size_t)64
+									 << 20))
 		return false;
 	forgotten += bytes;
 	if (refuse_lock_again)
@@ -315,40 +318,72 @@ TEST(the_oldest_region_is_used_first_and_forgotten_last)
 	CHECK_EQ(run.dirty, GRANULE);
 }
 
+/* As what is locked: all else goes, of the older regions too. */
+TEST(what_cannot_be_forgotten_is_in_nobodys_way)
+{
+	struct supply_run first;
+	struct supply_run second;
+
+	take(&first, 1000);
+	take(&second, 1000);
+	locked = second.base;
+	calls_give(first.base, 1000, 0);
+	calls_give(second.base, 1000, 0);
+	calls_trim();
+	take(&first, 1);
+	CHECK_EQ(first.dirty, 0);
+}
+
+/* What was there is not what was forgotten. */
+TEST(only_clean_memory_is_regretted)
+{
+	struct supply_run run;
+
+	(void)swing();
+	for (int i = 0; i < 100; i++) {
+		take(&run, FLOOR / 2 / GRANULE);
+		calls_give(run.base, FLOOR / 2 / GRANULE, 0);
+	}
+	now += 10 * PERIOD;
+	CHECK(swing() >= SWING - 2 * FLOOR);
+}
+
 /* By 1 MiB, and by an eighth of what it was. */
 TEST(growth_is_told_once)
 {
 	struct supply_run run;
 
 	take(&run, 16);
-	CHECK(supply_outgrew());
+	CHECK(supply_look_due());
 	take(&run, 15);
-	CHECK(!supply_outgrew());
+	CHECK(!supply_look_due());
 	take(&run, 1);
-	CHECK(supply_outgrew());
-	CHECK(!supply_outgrew());
+	CHECK(supply_look_due());
+	CHECK(!supply_look_due());
 	take(&run, 1024 - 32);
-	CHECK(supply_outgrew());
+	CHECK(supply_look_due());
 	take(&run, 127);
-	CHECK(!supply_outgrew());
+	CHECK(!supply_look_due());
 	/* What was there before is no growth. */
 	calls_give(run.base, 127, 0);
 	take(&run, 127);
-	CHECK(!supply_outgrew());
+	CHECK(!supply_look_due());
 	take(&run, 1);
-	CHECK(supply_outgrew());
+	CHECK(supply_look_due());
 }
 
 TEST(time_is_told_too)
 {
 	struct supply_run run;
 
-	for (int i = 0; i < 3; i++) {
-		pass(1);
-		CHECK(supply_outgrew());
+	pass(1);
+	CHECK(supply_look_due());
+	for (int i = 0; i < 6; i++) {
+		now += UINT64_C(60000000);
 		take(&run, 1);
 		calls_give(run.base, 1, 0);
-		CHECK(!supply_outgrew());
+		CHECK_EQ(supply_look_due(), i % 2 != 0);
+		CHECK(!supply_look_due());
 	}
 }
 

@@ -74,9 +74,11 @@ TEST(the_depot_has_an_end)
 	uma_zone_t zone = make();
 
 	take(zone, MANY);
-	for (int i = 0; i < MANY; i++)
+	REQUIRE(zone->depot_max < MANY / 2);
+	/* As long as somebody may want it. */
+	for (size_t i = 0; i < 2 * zone->depot_max; i++)
 		uma_zfree(zone, items[i]);
-	CHECK(zone->depot_max < MANY / 2);
+	CHECK(HOSTILE || tally_get(&zone->depot.items) > zone->depot_max / 2);
 	CHECK(tally_get(&zone->depot.items) <= zone->depot_max);
 }
 

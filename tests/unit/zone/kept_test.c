@@ -9,6 +9,7 @@
 #include <uma/uma.h>
 
 #include "cpus.h"
+#include "heap/heap.h"
 #include "hostile.h"
 #include "supply/supply.h"
 #include "zone/zone.h"
@@ -27,6 +28,7 @@ enum {
 };
 
 static void *items[MANY];
+static void *held_inside[BURST];
 
 /* Records are refused at random in a hostile build. */
 #define SKIP_HOSTILE() \
@@ -120,17 +122,44 @@ __wrap_supply_take(struct supply_run *run, size_t count, size_t align,
 
 /* ---- whether the process grows ---- */
 
-static unsigned outgrown; /* times that it will be told */
+static unsigned looks_due; /* times that it will be told */
 
-bool __wrap_supply_outgrew(void);
+bool __wrap_supply_look_due(void);
 
 bool
-__wrap_supply_outgrew(void)
+__wrap_supply_look_due(void)
 {
-	if (outgrown == 0)
+	if (looks_due == 0)
 		return false;
-	outgrown--;
+	looks_due--;
 	return true;
+}
+
+/* ---- zones that are emptied ---- */
+
+static unsigned trims;
+
+void __real_keg_trim(struct keg *keg);
+void __wrap_keg_trim(struct keg *keg);
+
+void
+__wrap_keg_trim(struct keg *keg)
+{
+	trims++;
+	__real_keg_trim(keg);
+}
+
+/* ---- a fork, or whatever else is in the way of a look ---- */
+
+static bool no_barrier;
+
+bool __real_lock_take(struct lock *l);
+bool __wrap_lock_take(struct lock *l);
+
+bool
+__wrap_lock_take(struct lock *l)
+{
+	return !(no_barrier && l == &percpu_seize_lock) && __real_lock_take(l);
 }
 
 static unsigned finis;
@@ -141,6 +170,17 @@ fini(void *item, int bytes)
 	(void)item;
 	(void)bytes;
 	finis++;
+}
+
+static void *
+supply(uma_zone_t zone, int bytes, uint8_t *pflag, int wait)
+{
+	void *memory = aligned_alloc(GRANULE, (size_t)bytes);
+
+	(void)zone;
+	(void)wait;
+	*pflag = UMA_SLAB_PRIV;
+	return memory;
 }
 
 static uma_zone_t
@@ -516,10 +556,10 @@ grow(uma_zone_t other, unsigned told)
 {
 	size_t slabs = tally_get(&other->keg.slabs);
 
-	outgrown = told;
+	looks_due = told;
 	while (tally_get(&other->keg.slabs) == slabs)
 		REQUIRE(uma_zalloc(other, M_WAITOK) != NULL);
-	CHECK_EQ(outgrown, 0);
+	CHECK_EQ(looks_due, 0);
 }
 
 TEST(an_idle_zone_is_emptied_as_the_process_grows)
@@ -542,6 +582,62 @@ TEST(an_idle_zone_is_emptied_as_the_process_grows)
 	/* And it is a zone like any other. */
 	swing(idle, BURST, 1);
 	CHECK(cached(idle) != 0);
+}
+
+/* And once only: it costs a barrier. */
+TEST(an_empty_zone_is_left_alone)
+{
+	uma_zone_t idle = make(SMALL);
+	uma_zone_t other = make(LARGE);
+
+	SKIP_HOSTILE();
+	swing(idle, WIDE, ROUNDS);
+	grow(other, 1);
+	trims = 0;
+	grow(other, 1);
+	CHECK_EQ(trims, 1);
+	grow(other, 1);
+	CHECK_EQ(trims, 1);
+}
+
+/* What could not be emptied is tried again. */
+TEST(a_look_that_is_refused_comes_again)
+{
+	uma_zone_t idle = make(SMALL);
+	uma_zone_t other = make(LARGE);
+
+	SKIP_HOSTILE();
+	swing(idle, WIDE, ROUNDS);
+	grow(other, 1);
+	no_barrier = true;
+	for (int i = 0; i < 5; i++)
+		grow(other, 1);
+	no_barrier = false;
+	CHECK(cached(idle) != 0);
+	grow(other, 1);
+	CHECK_EQ(cached(idle), 0);
+}
+
+/* Who takes memory in other ways looks as well. */
+TEST(every_taker_looks)
+{
+	uma_zone_t idle;
+	uma_zone_t huge = make(HUGE + 8);
+	void *block;
+
+	SKIP_HOSTILE();
+	for (int way = 0; way < 2; way++) {
+		idle = make(SMALL);
+		swing(idle, WIDE, 1);
+		for (int i = 0; i < 2; i++) {
+			looks_due = 1;
+			block = way == 0 ? uma_zalloc(huge, M_WAITOK)
+					 : uma_heap_alloc(HUGE, HEAP_RAW);
+			REQUIRE(block != NULL);
+			CHECK_EQ(looks_due, 0);
+		}
+		CHECK_EQ(cached(idle), 0);
+	}
 }
 
 /* Its buckets stay as large as they were: it may be busy again. */
@@ -572,6 +668,65 @@ TEST(a_zone_with_a_miss_is_not_idle)
 	}
 }
 
+/* Not even if all that it takes is in its record. */
+TEST(who_takes_what_it_kept_is_not_idle)
+{
+	uma_zone_t zone = make(SMALL);
+	uma_zone_t other = make(LARGE);
+
+	SKIP_HOSTILE();
+	swing(zone, WIDE, ROUNDS);
+	trips = 0;
+	for (int i = 0; i < 4; i++) {
+		grow(other, 1);
+		CHECK(cached(zone) != 0);
+		for (int k = 0; k < 300; k++)
+			REQUIRE(uma_zalloc(zone, M_WAITOK) != NULL);
+	}
+}
+
+/* Within its record, or one way only. */
+TEST(who_moves_buckets_is_not_idle)
+{
+	uma_zone_t inside = make(SMALL);
+	uma_zone_t gives = make(SMALL);
+	uma_zone_t other = make(LARGE);
+
+	SKIP_HOSTILE();
+	swing(inside, BURST, ROUNDS);
+	take(gives, MANY);
+	for (int i = 0; i < 8; i++) {
+		for (int k = 0; k < BURST; k++)
+			uma_zfree(gives, items[i * BURST + k]);
+		trips = 0;
+		for (int k = 0; k < BURST; k++)
+			held_inside[k] = uma_zalloc(inside, M_WAITOK);
+		for (int k = 0; k < BURST; k++)
+			uma_zfree(inside, held_inside[k]);
+		CHECK_EQ(trips, 0);
+		grow(other, 1);
+		CHECK(cached(inside) != 0);
+		CHECK(cached(gives) != 0);
+	}
+}
+
+/* One without caches, too: an idle slab of it stays. */
+TEST(a_zone_without_caches_is_not_idle_when_used)
+{
+	uma_zone_t huge = make(HUGE + 8);
+	uma_zone_t other = make(LARGE);
+
+	SKIP_HOSTILE();
+	for (int i = 0; i < 5; i++) {
+		uma_zfree(huge, uma_zalloc(huge, M_WAITOK));
+		grow(other, 1);
+		CHECK_EQ(tally_get(&huge->keg.slabs), 1);
+	}
+	for (int i = 0; i < 2; i++)
+		grow(other, 1);
+	CHECK_EQ(tally_get(&huge->keg.slabs), 0);
+}
+
 /* The user's functions run when the user calls, and fixed memory stays. */
 TEST(zones_that_gain_nothing_keep_their_items)
 {
@@ -579,18 +734,27 @@ TEST(zones_that_gain_nothing_keep_their_items)
 	    "kept", SMALL, NULL, NULL, NULL, fini, UMA_ALIGN_PTR, 0);
 	uma_zone_t stays = uma_zcreate("kept", SMALL, NULL, NULL, NULL, NULL,
 	    UMA_ALIGN_PTR, UMA_ZONE_NOFREE);
+	uma_zone_t fixed = uma_zcreate("kept", SMALL, NULL, NULL, NULL, NULL,
+	    UMA_ALIGN_PTR, UMA_ZONE_STATIC);
+	uma_zone_t supplied = make(SMALL);
 	uma_zone_t other = make(LARGE);
 
 	SKIP_HOSTILE();
-	REQUIRE(ends != NULL && stays != NULL);
+	REQUIRE(ends != NULL && stays != NULL && fixed != NULL);
+	uma_prealloc(fixed, BURST);
+	uma_zone_set_allocf(supplied, supply);
 	swing(ends, BURST, 1);
 	swing(stays, BURST, 1);
+	swing(fixed, BURST, 1);
+	swing(supplied, BURST, 1);
 	finis = 0;
 	for (int i = 0; i < 5; i++)
 		grow(other, 1);
 	CHECK_EQ(finis, 0);
 	CHECK(cached(ends) != 0);
 	CHECK(cached(stays) != 0);
+	CHECK(cached(fixed) != 0);
+	CHECK(cached(supplied) != 0);
 	/* And nobody holds what was passed over. */
 	CHECK_EQ(uma_zdestroy(ends, M_NOWAIT), 0);
 }
@@ -625,6 +789,8 @@ TEST(a_turn_at_the_edge_misses_once)
 	uint64_t misses;
 
 	SKIP_HOSTILE();
+	if (percpu_mode != PERCPU_RSEQ)
+		SKIP("each operation is one");
 	swing(zone, BURST, ROUNDS);
 	/* What the load has, and one of the next. */
 	misses = misses_of(zone);
@@ -640,6 +806,33 @@ TEST(a_turn_at_the_edge_misses_once)
 		take(zone, 2);
 	}
 	CHECK(misses_of(zone) - misses <= 4);
+}
+
+/* A load of few has room for few. */
+TEST(a_small_load_takes_what_it_has_room_for)
+{
+	uma_zone_t zone = make(SMALL);
+	unsigned small;
+	struct cache *c;
+
+	SKIP_HOSTILE();
+	if (percpu_mode != PERCPU_RSEQ)
+		SKIP("each operation is one");
+	atomic_store(&zone->bucket_items, 4);
+	take(zone, 1);
+	give(zone, 1);
+	c = record(zone);
+	small = WORD_CAPACITY(atomic_load(&c->word));
+	atomic_store(&zone->bucket_items, UMA_BUCKET_MAX);
+	take(zone, (int)small + UMA_BUCKET_MAX);
+	give(zone, UMA_BUCKET_MAX + 1);
+	REQUIRE(WORD_CAPACITY(atomic_load(&c->word)) == small);
+	REQUIRE(c->full != NULL && c->full->count > 2 * small);
+	while (WORD_COUNT(atomic_load(&c->word)) != 0)
+		REQUIRE(uma_zalloc(zone, M_WAITOK) != NULL);
+	REQUIRE(uma_zalloc(zone, M_WAITOK) != NULL);
+	CHECK_EQ(WORD_CAPACITY(atomic_load(&c->word)), small);
+	CHECK_EQ(WORD_COUNT(atomic_load(&c->word)), small - 1);
 }
 
 TEST(a_drained_record_keeps_nothing)
