@@ -176,6 +176,7 @@ UMA_EXPORT void uma_zfree(uma_zone_t zone, void *item);
  *
  * Makes `itemcnt` more items exist, rounded up to whole slabs, initialised
  * and (unless PAGEABLE) backed, in the slab layer.  Constructors do not run.
+ * They stay while the zone lies idle, until something is freed or a reclaim.
  * In a STATIC zone this fixes the size for good.
  *
  * Needs:    itemcnt >= 0.

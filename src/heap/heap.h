@@ -62,8 +62,8 @@ enum heap_how { HEAP_RAW = 0, HEAP_ZERO = 1, HEAP_ALONE = 2 };
 
 /*
  * What the hits of malloc() and free() read, in one object so that another
- * library reaches all of it from one address.  Until heap_start() its limits are
- * zero, its window empty, and every hit misses.
+ * library reaches all of it from one address.  Until heap_start() its limits
+ * are zero, its window empty, and every hit misses.
  */
 struct heap_hit {
 	size_t direct_limit; /* sizes below it are in `direct` */

@@ -408,6 +408,16 @@ keg_prealloc(struct keg *keg, int wait)
 	return keg_grow(keg, wait, true);
 }
 
+/* Under the lock: detach_idle() sees this, or before that who fills it. */
+void
+keg_freeze(struct keg *keg)
+{
+	while (!gate_lock(&keg->lock))
+		port_yield();
+	atomic_store_explicit(&keg->frozen, true, memory_order_relaxed);
+	gate_unlock(&keg->lock);
+}
+
 bool
 keg_is_complete(struct keg *keg)
 {

@@ -136,7 +136,13 @@ UMA_NODISCARD bool keg_prealloc(struct keg *keg, int wait);
 /* Whether the keg can never have more items than it has. */
 bool keg_is_complete(struct keg *keg);
 
-/* Set once, by who makes it so.  relaxed: who sees it late tries in vain. */
+/*
+ * From here on it never grows, and its slabs stay; those that are idle, too, if
+ * the caller fills it.  Outside the gate, and not in a handler.
+ */
+void keg_freeze(struct keg *keg);
+
+/* relaxed: who sees it late tries in vain. */
 UMA_FAST bool
 keg_is_frozen(const struct keg *keg)
 {

@@ -242,7 +242,7 @@ region_take_at(
 }
 
 size_t
-region_take_dirty(struct region *r, size_t max, size_t *count)
+region_take_dirty(struct region *r, size_t before, size_t max, size_t *count)
 {
 	size_t end;
 	size_t start;
@@ -250,7 +250,9 @@ region_take_dirty(struct region *r, size_t max, size_t *count)
 	if (r->dirty_count == 0)
 		return REGION_NONE;
 	/* What is clean and free in between may be forgotten once more. */
-	end = last(r->dirty, 0, r->committed);
+	end = last(r->dirty, 0, min_size(before, r->committed));
+	if (end == 0)
+		return REGION_NONE;
 	start = last(r->used, 0, end);
 	if (end - start > max)
 		start = end - max;

@@ -55,10 +55,11 @@ bool region_take_at(
     struct region *r, size_t at, size_t count, struct region_hold *hold);
 
 /*
- * Take the highest free dirty granules and the free ones between them, at most
- * `max` in all.
+ * Take the highest free dirty granules below one, and the free ones between
+ * them, at most `max` in all.
  */
-size_t region_take_dirty(struct region *r, size_t max, size_t *count);
+size_t region_take_dirty(
+    struct region *r, size_t before, size_t max, size_t *count);
 
 /* Give a run back, dirty, the first `backed` of its granules backed. */
 void region_give(struct region *r, size_t at, size_t count, size_t backed);

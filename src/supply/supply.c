@@ -40,6 +40,12 @@
 /* One system call forgets at most this much. */
 #define FORGET_MAX ((size_t)4 << 20)
 
+/*
+ * So many runs of a region that the system does not forget, as they are locked
+ * in memory, are passed over: where all is locked, each try costs a call.
+ */
+#define LOCKED_MAX 4u
+
 struct late_run {
 	struct late_run *next;
 	size_t count;
@@ -265,38 +271,55 @@ give_late(void *base, size_t count, size_t backed)
 		;
 }
 
+/* A search for what can be forgotten. */
+struct forgetting {
+	size_t target;  /* bytes that may stay */
+	unsigned tries; /* runs of a region that may fail before it is left */
+	bool held;      /* the lock */
+};
+
 /*
- * Forget one free dirty run of a region, or so many bytes of it.  It counts as
- * used meanwhile, so the lock is not held over the system call; `held` says
- * whether it is again.  False: there is no such run, or it cannot be forgotten.
+ * Forget the highest free dirty run of a region below a granule, or as many
+ * bytes of it as have to go.  It counts as used meanwhile, so the lock is not
+ * held over the system call.  Returns where it begins, 0 if there is none.
  * unchecked: clang follows what is returned, not `held`.
  */
-static bool
-forget_one(struct region *r, size_t bytes, bool *held) UMA_UNCHECKED_LOCKS
+static size_t
+forget_one(
+    struct region *r, size_t before, struct forgetting *f) UMA_UNCHECKED_LOCKS
 {
+	size_t bytes = supply_dirty_bytes() - f->target;
 	size_t most = div_up(min_size(FORGET_MAX, bytes), GRANULE);
 	size_t was = r->dirty_count;
 	size_t count;
-	size_t at = region_take_dirty(r, most, &count);
+	size_t at = region_take_dirty(r, before, most, &count);
 	bool clean;
 
 	if (at == REGION_NONE)
-		return false;
+		return 0;
 	count_dirty(r, was);
 	lock_drop(&supply_lock);
 	clean = port_forget(r->base + at * GRANULE, count * GRANULE);
-	*held = lock_take(&supply_lock);
-	if (!*held) {
+	f->held = lock_take(&supply_lock);
+	if (!f->held) {
 		tally_add(&supply.used, count); /* give_to() takes it off */
 		give_late(r->base + at * GRANULE, count, 0);
-		return false;
+		return 0;
 	}
 	was = r->dirty_count;
 	region_give(r, at, count, 0);
 	if (clean)
 		region_cleaned(r, at, count);
+	else
+		f->tries--;
 	count_dirty(r, was);
-	return clean;
+	return at;
+}
+
+static bool
+goes_on(const struct forgetting *f) UMA_REQUIRES(&supply_lock)
+{
+	return f->held && supply_dirty_bytes() > f->target;
 }
 
 /* Of the regions before `end` the youngest that has free dirty memory. */
@@ -306,10 +329,21 @@ last_dirty(struct region *r, const struct region *end)
 {
 	struct region *last = NULL;
 
-	for (; r != end; r = r->next)
+	for (; r != NULL && r != end; r = r->next)
 		if (r->dirty_count != 0 && !r->boot)
 			last = r;
 	return last;
+}
+
+/* From a region's highest granules down. */
+static void
+forget_in(struct region *r, struct forgetting *f) UMA_REQUIRES(&supply_lock)
+{
+	size_t before = r->count;
+
+	f->tries = LOCKED_MAX;
+	while (before != 0 && f->tries != 0 && goes_on(f))
+		before = forget_one(r, before, f);
 }
 
 /*
@@ -319,20 +353,16 @@ last_dirty(struct region *r, const struct region *end)
 static bool
 forget_down_to(size_t target) UMA_KEEPS(true, &supply_lock)
 {
-	bool held = true;
+	struct forgetting f = { target, 0, true };
 
-	for (unsigned kind = 0; kind < SUPPLY_KINDS && held; kind++) {
-		struct region *end = NULL;
-		struct region *r;
+	for (unsigned kind = 0; kind < SUPPLY_KINDS; kind++) {
+		struct region *r = NULL;
 
-		while (held && supply_dirty_bytes() > target &&
-		       (r = last_dirty(supply.regions[kind], end)) != NULL) {
-			if (!forget_one(
-				r, supply_dirty_bytes() - target, &held))
-				end = r;
-		}
+		while (goes_on(&f) &&
+		       (r = last_dirty(supply.regions[kind], r)) != NULL)
+			forget_in(r, &f);
 	}
-	return held;
+	return f.held;
 }
 
 /* Forget down to a target, and remember that it was. */

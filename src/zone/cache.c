@@ -5,11 +5,12 @@
  *	full: B B B  <->  load  <->  empty: B B
  *
  * A load without items trades places with a full bucket, or has half of it, one
- * without room with an empty one, so a CPU that frees what it took meets no other.  How much of
- * that a record keeps is found by trips that were for nothing: when a bucket
- * comes in after one was sent away, the allowance doubles, and grows by that
- * bucket.  A CPU that only frees, or only takes, keeps one bucket beside load
- * and learns nothing; who only frees forgets what it learned before, too.
+ * without room with an empty one, so a CPU that frees what it took meets no
+ * other.  How much of that a record keeps is found by trips that were for
+ * nothing: when a bucket comes in after one was sent away, the allowance
+ * doubles, and grows by that bucket.  A CPU that only frees, or only takes,
+ * keeps one bucket beside load and learns nothing; who only frees forgets what
+ * it learned before, too.
  */
 #include "zone/inner.h"
 

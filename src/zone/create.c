@@ -249,6 +249,8 @@ uma_prealloc(uma_zone_t zone, int itemcnt)
 	if (itemcnt < 0)
 		uma_crime(__func__, "negative item count", NULL, zone->name);
 	slabs = div_up((size_t)itemcnt, keg->layout.items);
+	/* relaxed: who sees it late empties what was not there. */
+	atomic_store_explicit(&zone->ahead, true, memory_order_relaxed);
 	keg_fill(keg, &work);
 	for (unsigned round = 0; slabs != 0 && !keg_is_complete(keg);) {
 		if (keg_prealloc(keg, M_WAITOK)) {
@@ -258,6 +260,6 @@ uma_prealloc(uma_zone_t zone, int itemcnt)
 			zone_pause(zone, round++, __func__);
 	}
 	if ((zone->flags & UMA_ZONE_STATIC) != 0)
-		atomic_store_explicit(&keg->frozen, true, memory_order_relaxed);
+		keg_freeze(keg);
 	keg_filled(&work);
 }

@@ -313,8 +313,10 @@ is_swept(const struct sweep *sweep, struct uma_zone *zone)
 		return true;
 	if (keg->fini != NULL || keg->freef != NULL)
 		return false;
-	return sweep->what == ZONE_RECLAIM_QUIET ||
-	       (looks(zone) == LOOKS_IDLE && !keg_keeps_slabs(keg));
+	if (sweep->what == ZONE_RECLAIM_QUIET)
+		return true;
+	return looks(zone) == LOOKS_IDLE && !keg_keeps_slabs(keg) &&
+	       !atomic_load_explicit(&zone->ahead, memory_order_relaxed);
 }
 
 /* The next zone of a sweep, held; NULL at its end. */

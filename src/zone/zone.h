@@ -78,6 +78,7 @@ struct uma_zone {
 	alignas(CACHE_LINE) struct depot depot;
 	_Atomic unsigned bucket_items; /* what a new bucket should hold */
 	_Atomic unsigned looks;        /* for idle zones, since buckets moved */
+	_Atomic bool ahead;            /* filled ahead of use: never idle */
 	unsigned bucket_items_max;
 	unsigned kept_max; /* items: the largest allowance of a record */
 	size_t depot_max;  /* items */

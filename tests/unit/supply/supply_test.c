@@ -334,6 +334,25 @@ TEST(what_cannot_be_forgotten_is_in_nobodys_way)
 	CHECK_EQ(first.dirty, 0);
 }
 
+/* Nor one of its own region. */
+TEST(what_is_below_what_cannot_be_forgotten_goes)
+{
+	struct supply_run low;
+	struct supply_run mid;
+	struct supply_run high;
+
+	take(&low, 8);
+	take(&mid, 900);
+	take(&high, 8);
+	locked = high.base;
+	calls_give(low.base, 8, 0);
+	calls_give(high.base, 8, 0);
+	calls_trim();
+	CHECK_EQ(supply_dirty_bytes(), 8 * GRANULE);
+	take(&low, 8);
+	CHECK_EQ(low.dirty, 0);
+}
+
 /* What was there is not what was forgotten. */
 TEST(only_clean_memory_is_regretted)
 {

@@ -737,12 +737,16 @@ TEST(zones_that_gain_nothing_keep_their_items)
 	uma_zone_t fixed = uma_zcreate("kept", SMALL, NULL, NULL, NULL, NULL,
 	    UMA_ALIGN_PTR, UMA_ZONE_STATIC);
 	uma_zone_t supplied = make(SMALL);
+	uma_zone_t ahead = make(SMALL);
+	size_t slabs;
 	uma_zone_t other = make(LARGE);
 
 	SKIP_HOSTILE();
 	REQUIRE(ends != NULL && stays != NULL && fixed != NULL);
 	uma_prealloc(fixed, BURST);
 	uma_zone_set_allocf(supplied, supply);
+	uma_prealloc(ahead, MANY);
+	slabs = tally_get(&ahead->keg.slabs);
 	swing(ends, BURST, 1);
 	swing(stays, BURST, 1);
 	swing(fixed, BURST, 1);
@@ -755,6 +759,7 @@ TEST(zones_that_gain_nothing_keep_their_items)
 	CHECK(cached(stays) != 0);
 	CHECK(cached(fixed) != 0);
 	CHECK(cached(supplied) != 0);
+	CHECK_EQ(tally_get(&ahead->keg.slabs), slabs);
 	/* And nobody holds what was passed over. */
 	CHECK_EQ(uma_zdestroy(ends, M_NOWAIT), 0);
 }
