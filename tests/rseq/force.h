@@ -49,6 +49,8 @@ enum scenario {
 	MALLOC,
 	MALLOC_MISS,
 	CALLOC,
+	ALIGNED,
+	HEAP_ALLOC, /* after a hit that missed, which takes another turn */
 	REALLOC_GROW,
 	REALLOC_SHRINK,
 	FREE_BLOCK,

@@ -347,6 +347,9 @@ fast_free(void *item)
 	uma_fast_zfree(zone, item);
 }
 
+/* Of an inner header: what malloc's hits come to when they miss. */
+void *uma_heap_alloc(size_t bytes, int how);
+
 static void *
 call_alloc(enum scenario s, void *other)
 {
@@ -367,6 +370,10 @@ call_alloc(enum scenario s, void *other)
 		return library.zalloc(zone, M_NOWAIT);
 	if (s == CALLOC)
 		return calloc(1, BLOCK_BYTES);
+	if (s == ALIGNED)
+		return aligned_alloc(BLOCK_BYTES, BLOCK_BYTES);
+	if (s == HEAP_ALLOC)
+		return uma_heap_alloc(BLOCK_BYTES, 0);
 	if (s == REALLOC_GROW || s == REALLOC_SHRINK)
 		return realloc(other, BLOCK_BYTES);
 	return malloc(BLOCK_BYTES);
