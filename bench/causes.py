@@ -53,13 +53,14 @@ CAUSES = (
      "the time"),
     ("kernel/cross", "peak-mib", "*",
      "items of two dozen sizes rest in the caches of both CPUs, 0.4 MiB"),
+    ("kernel/tree", "peak-mib", "*", "as kernel/short"),
     ("kernel/s[ht]or[tm]", "peak-mib", "*",
      "0.4 MiB of a process that has 1.5: the libraries' own files, first pages "
      "and tables"),
-    ("program/git-log", "cpu-ms", "*",
-     "the spread of the runs: docs/design/speed.md, Real programs"),
-    ("program/redis", "cpu-ms", "*",
-     "two processes on two CPUs, whose runs spread by 40 %"),
+    ("program/*", "cpu-ms", "*",
+     "the spread of the runs: run the row again, with more rounds"),
+    ("threads/4096/1000", "ns", "uma-malloc",
+     "4 MiB of blocks for each thread: what a record keeps at most"),
     ("handoff/1024", "ns", "*",
      "lines that the reader's cache still holds: with 1,100 items in turn and "
      "no allocator 14.5 ns: docs/design/speed.md"),
