@@ -274,32 +274,44 @@ fork_once(void *item, int bytes)
 }
 
 /* So many and no more, and the neighbour's stay the neighbour's. */
-TEST(in_init_of_a_limited_zone)
+static void
+fork_in_init(int limit)
 {
-	enum { LIMIT = 16, BYTES = 4096 };
-	static void *items[2][2 * LIMIT];
+	enum { MOST = 32, BYTES = 4096 };
+	static void *items[2][2 * MOST];
 	uma_zone_t zones[2];
 
 	for (int i = 0; i < 2; i++) {
 		zones[i] = uma_zcreate("limited", BYTES, NULL, NULL,
 		    i == 1 ? fork_once : NULL, NULL, 7, 0);
-		REQUIRE(uma_zone_set_obj(zones[i], NULL, LIMIT) == 1);
+		REQUIRE(uma_zone_set_obj(zones[i], NULL, limit) == 1);
 	}
-	uma_prealloc(zones[0], LIMIT);
+	uma_prealloc(zones[0], limit);
 	forks_to_come = 1;
 	uma_prealloc(zones[1], 1);
 	CHECK(made != -1);
 	for (int i = 0; i < 2; i++) {
 		int n = 0;
 
-		while (n < 2 * LIMIT &&
+		while (n < 2 * MOST &&
 		       (items[i][n] = uma_zalloc(zones[i], M_NOWAIT)) != NULL)
 			memset(items[i][n++], i, BYTES);
-		CHECK_EQ(n, LIMIT);
+		CHECK_EQ(n, limit);
 	}
-	for (int k = 0; k < LIMIT; k++)
+	for (int k = 0; k < limit; k++)
 		CHECK_EQ(*(char *)items[0][k], 0);
 	meet();
+}
+
+TEST(in_init_of_a_limited_zone)
+{
+	fork_in_init(16);
+}
+
+/* What is on its way in counts, or the last slab would be whole. */
+TEST(in_init_of_a_limited_zone_that_ends_early)
+{
+	fork_in_init(20);
 }
 
 TEST(in_fini_while_other_slabs_are_in_hand)
