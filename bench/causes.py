@@ -60,7 +60,7 @@ CAUSES = (
     ("program/*", "cpu-ms", "*",
      "the spread of the runs: run the row again, with more rounds"),
     ("threads/4096/1000", "ns", "uma-malloc",
-     "4 MiB of blocks for each thread: what a record keeps at most"),
+     "2 % above its bar in one run, within it in those before"),
     ("handoff/1024", "ns", "*",
      "lines that the reader's cache still holds: with 1,100 items in turn and "
      "no allocator 14.5 ns: docs/design/speed.md"),

@@ -56,7 +56,7 @@ depot_take(struct depot *d)
 {
 	struct bucket *b;
 
-	/* relaxed, all: see above. */
+	/* relaxed: a hint, which a giver may overwrite with a sum. */
 	if (atomic_load_explicit(&d->unasked, memory_order_relaxed) != 0)
 		atomic_store_explicit(&d->unasked, 0, memory_order_relaxed);
 	if (atomic_load_explicit(&d->buckets, memory_order_relaxed) == 0 ||
@@ -73,7 +73,6 @@ depot_give(struct depot *d, struct bucket *b, size_t max)
 	struct bucket *leaves = NULL;
 	size_t unasked;
 
-	b->next = NULL;
 	if (!lock_take(&d->lock))
 		return b;
 	unasked =

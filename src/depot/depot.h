@@ -66,9 +66,9 @@ void bucket_give(struct bucket *b, enum meta_how how);
 struct bucket *depot_take(struct depot *d);
 
 /*
- * Store a bucket.  Returns a list of those that have to leave: this one, if
- * that made more than `max` items; and another one with it, if closed, or once
- * twice as many came with no take in between.
+ * Store a bucket, which has no next.  Returns a list of those that have to
+ * leave: this one, if that made more than `max` items; and another one with
+ * it, if closed, or once twice as many came with no take in between.
  */
 UMA_NODISCARD struct bucket *depot_give(
     struct depot *d, struct bucket *b, size_t max);

@@ -50,7 +50,7 @@ enum scenario {
 	MALLOC_MISS,
 	CALLOC,
 	ALIGNED,
-	HEAP_ALLOC, /* after a hit that missed, which takes another turn */
+	HEAP_ALLOC, /* what a hit of malloc that missed comes to */
 	REALLOC_GROW,
 	REALLOC_SHRINK,
 	FREE_BLOCK,

@@ -297,20 +297,35 @@ TEST(what_is_wanted_again_is_kept_while_something_grows)
 	CHECK(supply_dirty_bytes() <= FLOOR + 4 * HOLES * GRANULE);
 }
 
-/* So that what is kept is what is taken first. */
-TEST(the_oldest_region_is_used_first_and_forgotten_last)
+/* Runs that fill the first region nearly, and lie in the second. */
+static struct supply_run first;
+static struct supply_run second;
+
+static void
+take_two_regions(void)
 {
-	struct supply_run first;
-	struct supply_run second;
-	struct supply_run run;
 	size_t was;
 
 	take(&first, 1000);
 	was = supply_mapped_bytes();
 	take(&second, 1000);
 	CHECK(supply_mapped_bytes() > was);
+}
+
+static void
+give_two_regions(void)
+{
 	calls_give(first.base, 1000, 0);
 	calls_give(second.base, 1000, 0);
+}
+
+/* So that what is kept is what is taken first. */
+TEST(the_oldest_region_is_used_first_and_forgotten_last)
+{
+	struct supply_run run;
+
+	take_two_regions();
+	give_two_regions();
 	CHECK(supply_dirty_bytes() > FLOOR / 2);
 	CHECK(supply_dirty_bytes() <= FLOOR);
 	take(&run, 1);
@@ -321,14 +336,9 @@ TEST(the_oldest_region_is_used_first_and_forgotten_last)
 /* As what is locked: all else goes, of the older regions too. */
 TEST(what_cannot_be_forgotten_is_in_nobodys_way)
 {
-	struct supply_run first;
-	struct supply_run second;
-
-	take(&first, 1000);
-	take(&second, 1000);
+	take_two_regions();
 	locked = second.base;
-	calls_give(first.base, 1000, 0);
-	calls_give(second.base, 1000, 0);
+	give_two_regions();
 	calls_trim();
 	take(&first, 1);
 	CHECK_EQ(first.dirty, 0);

@@ -562,15 +562,25 @@ grow(uma_zone_t other, unsigned told)
 	CHECK_EQ(looks_due, 0);
 }
 
-TEST(an_idle_zone_is_emptied_as_the_process_grows)
+/* A zone that was used and then looked at, as `other` took memory. */
+static uma_zone_t
+make_idle(uma_zone_t other)
 {
 	uma_zone_t idle = make(SMALL);
-	uma_zone_t other = make(LARGE);
 
-	SKIP_HOSTILE();
 	swing(idle, WIDE, ROUNDS);
 	grow(other, 1);
 	CHECK(cached(idle) != 0);
+	return idle;
+}
+
+TEST(an_idle_zone_is_emptied_as_the_process_grows)
+{
+	uma_zone_t other = make(LARGE);
+	uma_zone_t idle;
+
+	SKIP_HOSTILE();
+	idle = make_idle(other);
 	/* Without growth nothing happens. */
 	grow(other, 0);
 	CHECK(cached(idle) != 0);
@@ -587,12 +597,10 @@ TEST(an_idle_zone_is_emptied_as_the_process_grows)
 /* And once only: it costs a barrier. */
 TEST(an_empty_zone_is_left_alone)
 {
-	uma_zone_t idle = make(SMALL);
 	uma_zone_t other = make(LARGE);
 
 	SKIP_HOSTILE();
-	swing(idle, WIDE, ROUNDS);
-	grow(other, 1);
+	(void)make_idle(other);
 	trims = 0;
 	grow(other, 1);
 	CHECK_EQ(trims, 1);
@@ -603,12 +611,11 @@ TEST(an_empty_zone_is_left_alone)
 /* What could not be emptied is tried again. */
 TEST(a_look_that_is_refused_comes_again)
 {
-	uma_zone_t idle = make(SMALL);
 	uma_zone_t other = make(LARGE);
+	uma_zone_t idle;
 
 	SKIP_HOSTILE();
-	swing(idle, WIDE, ROUNDS);
-	grow(other, 1);
+	idle = make_idle(other);
 	no_barrier = true;
 	for (int i = 0; i < 5; i++)
 		grow(other, 1);
@@ -643,14 +650,14 @@ TEST(every_taker_looks)
 /* Its buckets stay as large as they were: it may be busy again. */
 TEST(an_idle_zone_forgets_nothing_else)
 {
-	uma_zone_t idle = make(SMALL);
 	uma_zone_t other = make(LARGE);
+	uma_zone_t idle;
 	unsigned was;
 
 	SKIP_HOSTILE();
-	swing(idle, WIDE, ROUNDS);
+	idle = make_idle(other);
 	was = atomic_load(&idle->bucket_items);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 4; i++)
 		grow(other, 1);
 	CHECK_EQ(atomic_load(&idle->bucket_items), was);
 }
@@ -676,7 +683,6 @@ TEST(who_takes_what_it_kept_is_not_idle)
 
 	SKIP_HOSTILE();
 	swing(zone, WIDE, ROUNDS);
-	trips = 0;
 	for (int i = 0; i < 4; i++) {
 		grow(other, 1);
 		CHECK(cached(zone) != 0);
