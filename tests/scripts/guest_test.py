@@ -10,13 +10,17 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
-SCRIPTS = pathlib.Path(__file__).resolve().parent.parent.parent / "scripts"
+import tree
+
+SCRIPTS = tree.ROOT / "scripts"
 sys.path.insert(0, str(SCRIPTS))
-sys.dont_write_bytecode = True
 from guest.console import Reader, watch
 from guest.initramfs import FILE, Image
 from guest.programs import PACKAGES, ProgramReader, chosen, packages_of
+
+check_guest = tree.load("check-guest")
 
 PROVED = """@@ kernel 6.1 aarch64, pages of 16384, 2 CPUs
 @@ begin unit/port_cpu
@@ -146,14 +150,14 @@ class ImageTest(unittest.TestCase):
         self.assertLess({"bin", "a", "a/b", "c"}, {*self.entries()})
 
     def test_package(self):
-        tree = self.folder / "tree"
+        files = self.folder / "tree"
         for name in ("DEBIAN/control", "bin/one", "usr/share/doc/page"):
-            (tree / name).parent.mkdir(parents=True)
-            (tree / name).write_text("Package: p\nVersion: 1\nMaintainer: m\n"
+            (files / name).parent.mkdir(parents=True)
+            (files / name).write_text("Package: p\nVersion: 1\nMaintainer: m\n"
                                      "Architecture: all\nDescription: d\n")
-        os.link(tree / "bin/one", tree / "bin/two")
-        (tree / "bin/soft").symlink_to("one")
-        subprocess.run(["dpkg-deb", "--build", tree, self.folder / "p.deb"],
+        os.link(files / "bin/one", files / "bin/two")
+        (files / "bin/soft").symlink_to("one")
+        subprocess.run(["dpkg-deb", "--build", files, self.folder / "p.deb"],
                        check=True, stdout=subprocess.DEVNULL)
         with Image(self.folder / "image") as image:
             image.add_package(self.folder / "p.deb", ["usr/share/doc"])
@@ -164,6 +168,43 @@ class ImageTest(unittest.TestCase):
         self.assertTrue(stat.S_ISLNK(hard[0]))
         self.assertEqual(hard[1], b"/bin/one")
         self.assertNotIn("usr/share/doc/page", found)
+
+
+class NoKernelTest(unittest.TestCase):
+    """No network, no package, or no qemu for a whole machine."""
+
+    def run_without(self, *words):
+        """What main() returns, and how often others ran tests in its place."""
+        self.said = io.StringIO()
+        with mock.patch.object(check_guest, "kernel_of",
+                               side_effect=SystemExit("none to be had")), \
+                mock.patch.object(check_guest.subprocess, "call",
+                                  return_value=7) as call, \
+                mock.patch.object(sys, "argv", ["check-guest", *words]), \
+                contextlib.redirect_stdout(self.said):
+            self.result = check_guest.main()
+        return call.call_args_list
+
+    def test_emulated(self):
+        calls = self.run_without("aarch64")
+        self.assertEqual(calls, [mock.call([SCRIPTS / "run-checks",
+                                            "--emulated"])])
+        self.assertEqual(self.result, 7)
+        self.assertIn("none to be had", self.said.getvalue())
+        self.assertIn("qemu-user, in generic mode", self.said.getvalue())
+
+    def test_nothing_else_stands_for_what_was_asked(self):
+        for words in (["x86_64"], ["aarch64", "--pages", "16k"],
+                      ["aarch64", "--programs"], ["aarch64", "a-kernel"],
+                      ["aarch64", "--only", "zone/"]):
+            with self.assertRaisesRegex(SystemExit, "none to be had"):
+                self.run_without(*words)
+
+    def test_no_qemu(self):
+        with mock.patch.object(check_guest.shutil, "which",
+                               return_value=None), \
+                self.assertRaisesRegex(SystemExit, "qemu-system-aarch64 is"):
+            check_guest.kernel_of(check_guest.MACHINES["aarch64"], "any")
 
 
 if __name__ == "__main__":

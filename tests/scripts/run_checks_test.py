@@ -19,7 +19,7 @@ class RunChecksTest(tree.TreeTest):
 
     def test_unknown_words(self):
         for words in (["--sanitizer"], ["--sanitizers", "lsan"],
-                      ["--static", "asan"]):
+                      ["--static", "asan"], ["--emulated", "asan"]):
             done = self.run_script(*words)
             self.assertNotEqual(done.returncode, 0)
             self.assertIn("usage: run-checks", done.stdout)
