@@ -66,9 +66,10 @@ copy_name(char *to, size_t bytes, const char *from)
 static void
 wipe(struct uma_zone *zone) UMA_UNCHECKED_LOCKS
 {
-	size_t kept = offsetof(struct uma_zone, fast);
+	size_t from = offsetof(struct uma_zone, fast);
 
-	watch_zero((char *)zone + kept, sizeof(*zone) - kept);
+	watch_zero(
+	    (char *)zone + from, offsetof(struct uma_zone, walkers) - from);
 	zone->last = &zone->first;
 }
 

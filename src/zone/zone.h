@@ -54,13 +54,12 @@ struct closer;
 struct waiter;
 
 struct uma_zone {
-	/* What outlives the zone: see wipe() in create.c. */
+	/* What outlives the zone, as `walkers` does: see wipe() in create.c. */
 	alignas(CACHE_LINE) _Atomic uint32_t state;
 	uint32_t id;
-	_Atomic uint32_t walkers; /* who looks at it from the registry */
 
-	/* Also the line of the hit. */
-	uintptr_t fast; /* records, or ones that miss */
+	/* Also the line of the hit, which misses and looks do not write. */
+	alignas(16) uintptr_t fast; /* records, or ones that miss */
 	uint64_t hit;   /* what the page map says of its items */
 	struct arch_rseq rseq;
 	uintptr_t caches; /* the real records; 0 if there are none */
@@ -103,6 +102,8 @@ struct uma_zone {
 	bool ends_early;
 
 	alignas(CACHE_LINE) struct keg keg;
+
+	_Atomic uint32_t walkers; /* who looks at it from the registry */
 };
 
 /* The hit: an item of this CPU's cache, NULL for a miss; and back into it. */
