@@ -271,8 +271,8 @@ percpu_seize_here(uintptr_t caches, const struct cache *c, uint64_t *word)
  * Read once.  The numbers belong together if the word held still, and nobody
  * owned the record meanwhile.  False when they may not.
  */
-static bool
-read_once(struct cache *c, struct percpu_reading *out)
+bool
+percpu_glance(struct cache *c, struct percpu_reading *out)
 {
 	/* acquire, both: what follows is not read before. */
 	unsigned owns = atomic_load_explicit(&c->owns, memory_order_acquire);
@@ -299,7 +299,7 @@ bool
 percpu_read(struct cache *c, struct percpu_reading *out)
 {
 	for (unsigned tries = 0; tries < 1000; tries++) {
-		if (read_once(c, out))
+		if (percpu_glance(c, out))
 			return true;
 		port_yield();
 	}

@@ -200,6 +200,9 @@ struct percpu_reading {
 /* False: it was read while its owner changed it, so not all is counted. */
 bool percpu_read(struct cache *c, struct percpu_reading *out);
 
+/* The same, without waiting for an owner to be done. */
+bool percpu_glance(struct cache *c, struct percpu_reading *out);
+
 /*
  * Counters: the same records for who counts instead of caching.
  *

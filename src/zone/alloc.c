@@ -186,7 +186,6 @@ zone_refill(uma_zone_t zone, int wait)
 	gate_leave();
 	if (item != NULL)
 		return item;
-	zone_saw_use(zone);
 	if (b == NULL)
 		return take_one(zone, wait);
 	if (b->count == 0)

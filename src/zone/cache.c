@@ -279,11 +279,10 @@ share_full(struct cache *c, unsigned capacity)
 
 /* The load has no item, but the record has.  Returns its count then. */
 UMA_SLOW static unsigned
-next_load(struct uma_zone *zone, struct cache *c, uint64_t word)
+next_load(struct cache *c, uint64_t word)
 {
 	unsigned capacity = WORD_CAPACITY(word);
 
-	zone_saw_use(zone);
 	if (turns_soon(c, word))
 		return share_full(c, capacity);
 	put_empty(c);
@@ -306,7 +305,7 @@ cache_pop(struct uma_zone *zone)
 	capacity = WORD_CAPACITY(word);
 	missed = is_miss(count != 0);
 	if (count == 0 && c->full != NULL) {
-		count = next_load(zone, c, word);
+		count = next_load(c, word);
 		capacity = bucket_of(c->slots)->capacity;
 	}
 	if (count != 0) {
@@ -368,7 +367,6 @@ make_room(struct uma_zone *zone, struct cache *c, unsigned count,
 	struct bucket *fresh = get(out);
 	struct bucket *b = get(&c->empty);
 
-	zone_saw_use(zone);
 	if (b != NULL && (fresh != NULL || outgrew(zone, c, b))) {
 		put(out, b);
 		b = NULL;

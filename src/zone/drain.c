@@ -277,28 +277,24 @@ struct sweep {
 	uint32_t end;
 };
 
-/*
- * A zone that was looked at once since buckets moved in it is idle: the next
- * look empties it, and those behind have nothing to do.
- */
-#define LOOKS_IDLE 1u
-
-static unsigned
-looks(struct uma_zone *zone)
+/* See whether a zone was used since the last look.  One thread at a time. */
+static void
+look_at(struct uma_zone *zone)
 {
-	/* relaxed, as all of it: a hint. */
-	return atomic_load_explicit(&zone->looks, memory_order_relaxed);
+	uint64_t uses = zone_uses(zone);
+
+	if (uses != zone->seen)
+		zone->look = LOOK_USED;
+	else if (zone->look == LOOK_USED)
+		zone->look = LOOK_IDLE;
+	zone->seen = uses;
 }
 
-/* Unless buckets moved meanwhile, which then counts. */
-static void
-note_look(struct uma_zone *zone)
+/* What one slab has is not worth its next use. */
+static bool
+is_small(const struct keg *keg)
 {
-	unsigned was = looks(zone);
-
-	if (was <= LOOKS_IDLE)
-		atomic_compare_exchange_strong_explicit(&zone->looks, &was,
-		    was + 1, memory_order_relaxed, memory_order_relaxed);
+	return tally_get(&keg->slabs) * keg->layout.slab_bytes <= GRANULE;
 }
 
 static bool
@@ -315,7 +311,8 @@ is_swept(const struct sweep *sweep, struct uma_zone *zone)
 		return false;
 	if (sweep->what == ZONE_RECLAIM_QUIET)
 		return true;
-	return looks(zone) == LOOKS_IDLE && !keg_keeps_slabs(keg) &&
+	return zone->look == LOOK_IDLE && !keg_keeps_slabs(keg) &&
+	       !is_small(keg) &&
 	       !atomic_load_explicit(&zone->ahead, memory_order_relaxed);
 }
 
@@ -326,6 +323,8 @@ next_swept(struct sweep *sweep)
 	struct uma_zone *zone;
 
 	while ((zone = registry_next(&sweep->at, sweep->end)) != NULL) {
+		if (sweep->what == ZONE_RECLAIM_IDLE)
+			look_at(zone);
 		if (is_swept(sweep, zone))
 			break;
 		registry_drop(zone);
@@ -407,8 +406,9 @@ trim_swept(struct sweep *sweep)
 		if (zone != NULL) {
 			if (is_swept(sweep, zone))
 				trim_zone(zone, sweep->what);
-			if (sweep->what == ZONE_RECLAIM_IDLE)
-				note_look(zone);
+			if (sweep->what == ZONE_RECLAIM_IDLE &&
+			    zone->look == LOOK_IDLE)
+				zone->look = LOOK_EMPTY;
 			registry_drop(zone);
 		}
 		gate_leave();

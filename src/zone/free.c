@@ -53,7 +53,6 @@ static void
 give_one(uma_zone_t zone, void *item, const char *function)
 {
 	zone_count(&zone->slow_frees, 1);
-	zone_saw_use(zone);
 	if (atomic_load_explicit(&zone->closed, memory_order_seq_cst) &&
 	    zone_hand_over(zone, item))
 		return;

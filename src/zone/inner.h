@@ -61,15 +61,6 @@ struct bucket *cache_strip(
 unsigned zone_bucket_items(struct uma_zone *zone);
 void zone_bucket_more(struct uma_zone *zone);
 
-/* Buckets move, so its caches are of use: see zone_reclaim_idle(). */
-UMA_FAST void
-zone_saw_use(struct uma_zone *zone)
-{
-	/* relaxed: a hint. */
-	if (atomic_load_explicit(&zone->looks, memory_order_relaxed) != 0)
-		atomic_store_explicit(&zone->looks, 0, memory_order_relaxed);
-}
-
 /* create.c */
 
 /* Where the hit looks: at the caches, or at nothing. */
@@ -108,6 +99,12 @@ void zone_open(struct uma_zone *zone, struct closer *me);
  */
 UMA_NODISCARD bool zone_settle(
     struct uma_zone *zone, void *memory, size_t bytes, size_t items);
+
+/*
+ * read.c: how often something was taken or given back, as far as one glance at
+ * each record says: another number than before means that the zone is in use.
+ */
+uint64_t zone_uses(struct uma_zone *zone);
 
 /* wait.c */
 

@@ -2,8 +2,10 @@
 /* A zone's numbers: see zone.h. */
 #include "zone/inner.h"
 
+typedef bool (*reader)(struct cache *c, struct percpu_reading *out);
+
 static bool
-read_caches(uintptr_t caches, struct zone_reading *out)
+read_caches(uintptr_t caches, reader read, struct zone_reading *out)
 {
 	bool exact = true;
 
@@ -11,7 +13,7 @@ read_caches(uintptr_t caches, struct zone_reading *out)
 	     cpu = percpu_next(caches, cpu + 1)) {
 		struct percpu_reading one;
 
-		exact &= percpu_read(percpu_record(caches, cpu), &one);
+		exact &= read(percpu_record(caches, cpu), &one);
 		out->allocs += one.allocs;
 		out->frees += one.frees;
 		out->cached += one.cached;
@@ -20,8 +22,8 @@ read_caches(uintptr_t caches, struct zone_reading *out)
 	return exact;
 }
 
-bool
-zone_read(struct uma_zone *zone, struct zone_reading *out)
+static bool
+read_all(struct uma_zone *zone, reader read, struct zone_reading *out)
 {
 	/* Once: who only looks does not hold the zone, which may end. */
 	uintptr_t caches = __atomic_load_n(&zone->caches, __ATOMIC_RELAXED);
@@ -30,7 +32,7 @@ zone_read(struct uma_zone *zone, struct zone_reading *out)
 	bool exact;
 
 	*out = (struct zone_reading){ 0 };
-	exact = caches == 0 || read_caches(caches, out);
+	exact = caches == 0 || read_caches(caches, read, out);
 	/*
 	 * acquire fence, pairs with vm_zone's find_one(): the slow counters do
 	 * not lack what it takes off for a pop that was read above.
@@ -47,4 +49,19 @@ zone_read(struct uma_zone *zone, struct zone_reading *out)
 	out->cached +=
 	    atomic_load_explicit(&zone->depot.items, memory_order_relaxed);
 	return exact;
+}
+
+bool
+zone_read(struct uma_zone *zone, struct zone_reading *out)
+{
+	return read_all(zone, percpu_read, out);
+}
+
+uint64_t
+zone_uses(struct uma_zone *zone)
+{
+	struct zone_reading now;
+
+	(void)read_all(zone, percpu_glance, &now);
+	return now.allocs + now.frees;
 }

@@ -16,8 +16,8 @@
  * Zones with callbacks point `fast` at records that always miss, so the hit
  * of plain zones makes no test for them; their own hit is one call further.
  *
- * A zone in which no bucket moved for a while gives its items back as the
- * process goes on: one item in a cache keeps a slab.
+ * A zone that nobody used for a while gives its items back as the process goes
+ * on: one item in a cache keeps a slab.
  *
  * A zone is closed while somebody waits for its items or destroys it: its
  * records are closed, so every free comes to the keg, where it is counted or
@@ -53,6 +53,9 @@
 struct closer;
 struct waiter;
 
+/* What looks for idle zones found: see zone_reclaim_idle(). */
+enum zone_look { LOOK_USED, LOOK_IDLE, LOOK_EMPTY };
+
 struct uma_zone {
 	/* What outlives the zone, as `walkers` does: see wipe() in create.c. */
 	alignas(CACHE_LINE) _Atomic uint32_t state;
@@ -60,7 +63,7 @@ struct uma_zone {
 
 	/* Also the line of the hit, which misses and looks do not write. */
 	alignas(16) uintptr_t fast; /* records, or ones that miss */
-	uint64_t hit;   /* what the page map says of its items */
+	uint64_t hit;               /* what the page map says of its items */
 	struct arch_rseq rseq;
 	uintptr_t caches; /* the real records; 0 if there are none */
 	uint16_t flags;
@@ -76,8 +79,9 @@ struct uma_zone {
 	/* Changes on misses. */
 	alignas(CACHE_LINE) struct depot depot;
 	_Atomic unsigned bucket_items; /* what a new bucket should hold */
-	_Atomic unsigned looks;        /* for idle zones, since buckets moved */
 	_Atomic bool ahead;            /* filled ahead of use: never idle */
+	uint64_t seen;                 /* uses, as it was last looked at */
+	enum zone_look look;
 	unsigned bucket_items_max;
 	unsigned kept_max; /* items: the largest allowance of a record */
 	size_t depot_max;  /* items */
@@ -244,8 +248,8 @@ enum zone_reclaim {
 void zone_reclaim_all(enum zone_reclaim how);
 
 /*
- * The same of zones in which no bucket moved between two looks, some zones at a
- * time, when supply_look_due(): for who just took memory.
+ * The same of zones of more than a slab that nobody used between two looks,
+ * some zones at a time, when supply_look_due(): for who just took memory.
  * Context:  any thread, any handler; nothing of the library's held.
  * Cost:     two loads if there is nothing to do.
  */

@@ -598,12 +598,15 @@ TEST(an_idle_zone_is_emptied_as_the_process_grows)
 TEST(an_empty_zone_is_left_alone)
 {
 	uma_zone_t other = make(LARGE);
+	uma_zone_t idle = make(SMALL);
 
 	SKIP_HOSTILE();
-	(void)make_idle(other);
+	take(idle, WIDE); /* so that its slabs stay */
+	grow(other, 1);
 	trims = 0;
 	grow(other, 1);
 	CHECK_EQ(trims, 1);
+	CHECK_EQ(cached(idle), 0);
 	grow(other, 1);
 	CHECK_EQ(trims, 1);
 }
@@ -662,48 +665,25 @@ TEST(an_idle_zone_forgets_nothing_else)
 	CHECK_EQ(atomic_load(&idle->bucket_items), was);
 }
 
-TEST(a_zone_with_a_miss_is_not_idle)
+/* Whatever is used of it: a pair in the load, buckets, one way only. */
+TEST(a_zone_in_use_is_not_idle)
 {
-	uma_zone_t busy = make(SMALL);
-	uma_zone_t other = make(LARGE);
-
-	SKIP_HOSTILE();
-	for (int i = 0; i < 5; i++) {
-		swing(busy, WIDE, 1);
-		grow(other, 1);
-		CHECK(cached(busy) != 0);
-	}
-}
-
-/* Not even if all that it takes is in its record. */
-TEST(who_takes_what_it_kept_is_not_idle)
-{
-	uma_zone_t zone = make(SMALL);
-	uma_zone_t other = make(LARGE);
-
-	SKIP_HOSTILE();
-	swing(zone, WIDE, ROUNDS);
-	for (int i = 0; i < 4; i++) {
-		grow(other, 1);
-		CHECK(cached(zone) != 0);
-		for (int k = 0; k < 300; k++)
-			REQUIRE(uma_zalloc(zone, M_WAITOK) != NULL);
-	}
-}
-
-/* Within its record, or one way only. */
-TEST(who_moves_buckets_is_not_idle)
-{
+	uma_zone_t pairs = make(SMALL);
 	uma_zone_t inside = make(SMALL);
 	uma_zone_t gives = make(SMALL);
+	uma_zone_t takes = make(SMALL);
 	uma_zone_t other = make(LARGE);
 
 	SKIP_HOSTILE();
+	swing(pairs, WIDE, ROUNDS);
+	swing(takes, WIDE, ROUNDS);
 	swing(inside, BURST, ROUNDS);
 	take(gives, MANY);
 	for (int i = 0; i < 8; i++) {
+		uma_zfree(pairs, uma_zalloc(pairs, M_WAITOK));
 		for (int k = 0; k < BURST; k++)
 			uma_zfree(gives, items[i * BURST + k]);
+		REQUIRE(uma_zalloc(takes, M_WAITOK) != NULL);
 		trips = 0;
 		for (int k = 0; k < BURST; k++)
 			held_inside[k] = uma_zalloc(inside, M_WAITOK);
@@ -711,8 +691,10 @@ TEST(who_moves_buckets_is_not_idle)
 			uma_zfree(inside, held_inside[k]);
 		CHECK_EQ(trips, 0);
 		grow(other, 1);
+		CHECK(cached(pairs) != 0);
 		CHECK(cached(inside) != 0);
 		CHECK(cached(gives) != 0);
+		CHECK(cached(takes) != 0);
 	}
 }
 
@@ -749,14 +731,14 @@ TEST(zones_that_gain_nothing_keep_their_items)
 
 	SKIP_HOSTILE();
 	REQUIRE(ends != NULL && stays != NULL && fixed != NULL);
-	uma_prealloc(fixed, BURST);
+	uma_prealloc(fixed, WIDE);
 	uma_zone_set_allocf(supplied, supply);
 	uma_prealloc(ahead, MANY);
 	slabs = tally_get(&ahead->keg.slabs);
-	swing(ends, BURST, 1);
-	swing(stays, BURST, 1);
-	swing(fixed, BURST, 1);
-	swing(supplied, BURST, 1);
+	swing(ends, WIDE, 1);
+	swing(stays, WIDE, 1);
+	swing(fixed, WIDE, 1);
+	swing(supplied, WIDE, 1);
 	finis = 0;
 	for (int i = 0; i < 5; i++)
 		grow(other, 1);
@@ -770,6 +752,20 @@ TEST(zones_that_gain_nothing_keep_their_items)
 	CHECK_EQ(uma_zdestroy(ends, M_NOWAIT), 0);
 }
 
+/* Its next use would cost a system call, for 64 KiB at most. */
+TEST(a_zone_of_one_slab_keeps_its_items)
+{
+	uma_zone_t other = make(LARGE);
+	uma_zone_t small = make(SMALL);
+
+	SKIP_HOSTILE();
+	swing(small, FEW, 1);
+	REQUIRE(tally_get(&small->keg.slabs) == 1);
+	for (int i = 0; i < 4; i++)
+		grow(other, 1);
+	CHECK(cached(small) != 0);
+}
+
 /* Some zones at a time, and all of them in the end. */
 TEST(a_look_goes_on_where_it_ended)
 {
@@ -778,7 +774,7 @@ TEST(a_look_goes_on_where_it_ended)
 
 	SKIP_HOSTILE();
 	for (size_t i = 0; i < 200; i++) {
-		zones[i] = make(SMALL);
+		zones[i] = make(LARGE);
 		swing(zones[i], FEW, 1);
 	}
 	other = make(LARGE);
