@@ -435,15 +435,28 @@ zone_reclaim_all(enum zone_reclaim how)
 /* Records that are looked at in one go; and one zone at least. */
 #define LOOK_RECORDS 128u
 
+/* As often each time that looks are due; the rest is for the next times. */
+#define LOOKS 32u
+
 static struct {
-	_Atomic bool due;
-	_Atomic bool busy; /* a thread looks */
-	uint32_t next;     /* that thread's: the number to go on behind */
+	_Atomic unsigned due; /* so many more */
+	_Atomic bool busy;    /* a thread looks */
+	uint32_t next;        /* that thread's: the number to go on behind */
 } look;
 
-/* From where the last one ended, to the last zone in as many as it takes. */
+/* relaxed, as the store below: a hint. */
+static unsigned
+looks_due(void)
+{
+	return atomic_load_explicit(&look.due, memory_order_relaxed);
+}
+
+/*
+ * From where the last one ended, to the last zone in as many as it takes.
+ * Refused, the next one that is due tries again.
+ */
 static void
-look_further(void)
+look_further(unsigned due)
 {
 	struct sweep sweep = { ZONE_RECLAIM_IDLE, look.next,
 		look.next +
@@ -452,23 +465,25 @@ look_further(void)
 
 	if (done)
 		look.next = sweep.at < sweep.end ? 0 : sweep.at;
-	/* relaxed: a hint.  Refused, the next one that is due tries again. */
-	if (!done || look.next == 0)
-		atomic_store_explicit(&look.due, false, memory_order_relaxed);
+	due = done && look.next != 0 ? due - 1 : 0;
+	atomic_store_explicit(&look.due, due, memory_order_relaxed);
 }
 
 void
 zone_reclaim_idle(void)
 {
-	/* relaxed: as above. */
+	unsigned due;
+
 	if (supply_look_due())
-		atomic_store_explicit(&look.due, true, memory_order_relaxed);
-	if (!atomic_load_explicit(&look.due, memory_order_relaxed))
+		atomic_store_explicit(&look.due, LOOKS, memory_order_relaxed);
+	if (looks_due() == 0)
 		return;
 	/* acquire and release: `next` is one thread's after the other's. */
 	if (atomic_exchange_explicit(&look.busy, true, memory_order_acquire))
 		return;
-	look_further();
+	due = looks_due();
+	if (due != 0)
+		look_further(due);
 	atomic_store_explicit(&look.busy, false, memory_order_release);
 }
 

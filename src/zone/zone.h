@@ -80,8 +80,6 @@ struct uma_zone {
 	alignas(CACHE_LINE) struct depot depot;
 	_Atomic unsigned bucket_items; /* what a new bucket should hold */
 	_Atomic bool ahead;            /* filled ahead of use: never idle */
-	uint64_t seen;                 /* uses, as it was last looked at */
-	enum zone_look look;
 	unsigned bucket_items_max;
 	unsigned kept_max; /* items: the largest allowance of a record */
 	size_t depot_max;  /* items */
@@ -106,6 +104,10 @@ struct uma_zone {
 	bool ends_early;
 
 	alignas(CACHE_LINE) struct keg keg;
+
+	/* Of who looks for idle zones: one thread at a time. */
+	uint64_t seen; /* uses */
+	enum zone_look look;
 
 	_Atomic uint32_t walkers; /* who looks at it from the registry */
 };

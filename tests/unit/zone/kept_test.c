@@ -97,10 +97,12 @@ __wrap_keg_take(struct keg *keg, void **out, size_t want, int wait)
 
 unsigned __wrap_port_cpu_count(void);
 
+static unsigned cpu_count = 2;
+
 unsigned
 __wrap_port_cpu_count(void)
 {
-	return 2;
+	return cpu_count;
 }
 
 /* ---- when there is no memory ---- */
@@ -785,6 +787,35 @@ TEST(a_look_goes_on_where_it_ended)
 	}
 	for (size_t i = 0; i < 200; i++)
 		CHECK_EQ(cached(zones[i]), 0);
+}
+
+/* Nor do 100,000 zones cost a look at each, ten times a second. */
+TEST(so_many_looks_and_no_more_each_time)
+{
+	static uma_zone_t zones[200];
+	uma_zone_t other = make(LARGE);
+	int seen = 0;
+
+	SKIP_HOSTILE();
+	for (size_t i = 0; i < 200; i++) {
+		zones[i] = make(SMALL);
+		swing(zones[i], 1, 1);
+	}
+	cpu_count = 128; /* a zone at a time */
+	grow(other, 1);
+	for (int i = 0; i < 200; i++)
+		grow(other, 0);
+	for (size_t i = 0; i < 200; i++)
+		seen += zones[i]->seen != 0;
+	CHECK(seen <= 32);
+	for (int look = 0; look < 40; look++) {
+		grow(other, 1);
+		for (int i = 0; i < 32; i++)
+			grow(other, 0);
+	}
+	for (size_t i = 0; i < 200; i++)
+		CHECK(zones[i]->seen != 0);
+	cpu_count = 2;
 }
 
 /* ---- at the edge of a bucket ---- */
