@@ -179,22 +179,25 @@ struct block {
 static struct block
 identify(const void *address, const char *function)
 {
-	struct slab *s = pagemap_find(address);
+	void *header = pagemap_find(address);
+	const enum pagemap_kind *kind = header;
 	struct block b = { NULL, NULL };
 	const char *rule = NULL;
 
-	if (s == NULL) {
+	if (header == NULL) {
 		const char *name = keg_range_name(address);
 
 		uma_crime(function,
 		    name != NULL ? "item of a boot zone" : "foreign pointer",
 		    address, name);
 	}
-	if (s->kind == PAGEMAP_LARGE) {
-		b.large = pagemap_find(address);
+	if (*kind == PAGEMAP_LARGE) {
+		b.large = header;
 		if (b.large->base != address)
 			rule = "pointer into a block";
 	} else {
+		const struct slab *s = header;
+
 		b.zone = s->keg->zone;
 		if ((b.zone->flags & UMA_ZONE_MALLOC) == 0)
 			rule = "item of a zone";
