@@ -34,7 +34,7 @@ asked_take(void *block, size_t bytes, size_t room, bool kept)
 	/* A block of no bytes has one, or it would look free. */
 	bytes = max_size(bytes, 1);
 	watch_take(NULL, block, bytes, kept);
-	if (watch_gap() != 0)
+	if (watch_gap != 0)
 		set_note(note_of(block, room), bytes);
 }
 
@@ -44,7 +44,7 @@ asked_bytes(void *block, size_t room)
 	size_t *note = note_of(block, room);
 	size_t bytes = room;
 
-	if (watch_gap() != 0) {
+	if (watch_gap != 0) {
 		watch_open(note, sizeof(*note), PORT_KEPT);
 		bytes = *note;
 		watch_close(note, sizeof(*note));

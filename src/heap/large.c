@@ -158,7 +158,7 @@ give_memory(const struct large *l, enum meta_how how)
 size_t
 large_room(const struct large *l)
 {
-	return l->bytes - watch_gap();
+	return l->bytes - watch_gap;
 }
 
 void *
@@ -180,7 +180,7 @@ heap_large_alloc(size_t bytes, size_t align, enum heap_how zero, size_t *room)
 		l->mapped = zero == HEAP_ALONE || bytes > HEAP_LARGE_MAX ||
 			    align > RUN_ALIGN_MAX;
 	if (l != NULL &&
-	    !take_memory(l, bytes + watch_gap(), align, &dirty, how)) {
+	    !take_memory(l, bytes + watch_gap, align, &dirty, how)) {
 		header_give(l, how);
 		l = NULL;
 	}

@@ -34,7 +34,7 @@ keg_shape(struct keg *keg, size_t item_bytes, size_t align, size_t gap)
 void
 keg_start(struct keg *keg, size_t item_bytes, size_t align)
 {
-	keg_shape(keg, item_bytes, align, watch_gap());
+	keg_shape(keg, item_bytes, align, watch_gap);
 	tally_set(&keg->populate_bytes, port_page_bytes());
 	keg->back = true;
 }

@@ -5,8 +5,7 @@
 #define GAP ((size_t)16)
 
 bool watch_on;
-
-static enum port_tool tool;
+size_t watch_gap;
 
 /* What slabs come from and go to is one thing to a tool that watches order. */
 static char slabs_order;
@@ -14,16 +13,12 @@ static char slabs_order;
 void
 watch_start(void (*tell)(const void *address))
 {
-	tool = port_tool();
-	watch_on = tool != PORT_TOOL_NONE;
-	port_on_report(tell);
-}
+	enum port_tool tool = port_tool();
 
-size_t
-watch_gap(void)
-{
-	return tool == PORT_TOOL_VALGRIND || tool == PORT_TOOL_ADDRESS ? GAP
-								       : 0;
+	watch_on = tool != PORT_TOOL_NONE;
+	if (tool == PORT_TOOL_VALGRIND || tool == PORT_TOOL_ADDRESS)
+		watch_gap = GAP;
+	port_on_report(tell);
 }
 
 void

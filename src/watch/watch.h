@@ -33,14 +33,14 @@
 #include "base/base.h"
 #include "port/port.h"
 
-/* Whether a tool is told.  Set once, before there is any item. */
+/* Whether a tool is told.  Set once, as watch_gap, before there is any item. */
 extern bool watch_on;
 
 /* Look for a tool.  `tell` is called after its reports on an address. */
 void watch_start(void (*tell)(const void *address));
 
 /* Bytes to leave unused behind each item; 0 unless a tool looks at them. */
-size_t watch_gap(void);
+extern size_t watch_gap;
 
 /* An item on its way to a user, of so many bytes; `kept` or fresh. */
 void watch_take(const void *pool, void *item, size_t bytes, bool kept);
@@ -59,7 +59,7 @@ UMA_FAST void
 watch_pool_make(const void *pool)
 {
 	if (unlikely(watch_on))
-		port_pool_make(pool, watch_gap());
+		port_pool_make(pool, watch_gap);
 }
 
 UMA_FAST void

@@ -77,8 +77,8 @@ TEST(items_lie_apart_and_not_where_a_slab_begins)
 	const struct slab_layout *l = &zone->keg.layout;
 
 	CHECK(watch_on);
-	CHECK_EQ(l->stride, ITEM + watch_gap());
-	CHECK(watch_gap() >= 8);
+	CHECK_EQ(l->stride, ITEM + watch_gap);
+	CHECK(watch_gap >= 8);
 	CHECK(l->lead != 0);
 	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
 }
@@ -104,9 +104,9 @@ TEST(items_of_a_file_lie_as_without_a_tool)
 	for (int i = 0; i < ITEMS; i++)
 		REQUIRE((items[i] = uma_zalloc(zone, M_NOWAIT)) != NULL);
 	CHECK(uma_zalloc(zone, M_NOWAIT) == NULL);
-	DIES(uma_zfree(zone, (char *)items[0] + watch_gap()),
+	DIES(uma_zfree(zone, (char *)items[0] + watch_gap),
 	    "uma: uma_zfree: pointer into an item: ptr %p zone \"gap\"",
-	    (void *)((char *)items[0] + watch_gap()));
+	    (void *)((char *)items[0] + watch_gap));
 	for (int i = 0; i < ITEMS; i++)
 		uma_zfree(zone, items[i]);
 	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
