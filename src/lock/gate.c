@@ -63,11 +63,9 @@ enter(void)
  * Most forks are over in a moment, and the emergency source costs a mapping:
  * wait a little.  Not for longer, as the forker may wait for this thread.
  */
-bool
-gate_enter(void)
+UMA_SLOW static bool
+enter_late(void)
 {
-	if (likely(enter()))
-		return true;
 	if (port_self()->gate != OUTSIDE)
 		return false;
 	for (unsigned looks = 0; looks < LOOKS; looks++) {
@@ -79,6 +77,12 @@ gate_enter(void)
 		port_wait(&forks, now, LOOK_NS);
 	}
 	return false;
+}
+
+bool
+gate_enter(void)
+{
+	return likely(enter()) || enter_late();
 }
 
 void
