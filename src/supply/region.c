@@ -10,43 +10,52 @@
 
 #define MAPS 3
 
-/* The bits of word `w` that lie in [at, end). */
-static uint64_t
-span(size_t w, size_t at, size_t end)
+/* The bits of a word that lie in [at, end), which is not empty. */
+UMA_FAST uint64_t
+span(size_t at, size_t end)
 {
-	size_t first = w * BITS_PER_WORD;
-	uint64_t mask = UINT64_MAX;
+	return UINT64_MAX >> (BITS_PER_WORD - (end - at))
+				 << (at % BITS_PER_WORD);
+}
 
-	if (at > first)
-		mask <<= at - first;
-	if (end < first + BITS_PER_WORD)
-		mask &= UINT64_MAX >> (first + BITS_PER_WORD - end);
-	return mask;
+/* Where the word of `at` ends, or `end`. */
+UMA_FAST size_t
+word_end(size_t at, size_t end)
+{
+	return min_size(round_down(at, BITS_PER_WORD) + BITS_PER_WORD, end);
 }
 
 /* The first bit of this value in [at, end), or `end`. */
-static size_t
+UMA_FAST size_t
 next(const uint64_t *map, size_t at, size_t end, bool value)
 {
-	for (size_t w = at / BITS_PER_WORD; at < end; w++) {
-		uint64_t word = (value ? map[w] : ~map[w]) & span(w, at, end);
+	const uint64_t flip = value ? 0 : UINT64_MAX;
+	size_t w = at / BITS_PER_WORD;
+	uint64_t word;
 
-		if (word != 0)
-			return w * BITS_PER_WORD + lowest_bit(word);
-		at = (w + 1) * BITS_PER_WORD;
+	if (at >= end)
+		return end;
+	word = (map[w] ^ flip) & UINT64_MAX << (at % BITS_PER_WORD);
+	while (word == 0) {
+		if (++w * BITS_PER_WORD >= end)
+			return end;
+		word = map[w] ^ flip;
 	}
-	return end;
+	return min_size(w * BITS_PER_WORD + lowest_bit(word), end);
 }
 
 /* One more than the last bit that is set in [at, end), or `at`. */
 static size_t
 last(const uint64_t *map, size_t at, size_t end)
 {
-	for (size_t w = div_up(end, BITS_PER_WORD); w-- > at / BITS_PER_WORD;) {
-		uint64_t word = map[w] & span(w, at, end);
+	while (end > at) {
+		size_t first = round_down(end - 1, BITS_PER_WORD);
+		size_t from = max_size(first, at);
+		uint64_t word = map[from / BITS_PER_WORD] & span(from, end);
 
 		if (word != 0)
-			return w * BITS_PER_WORD + highest_bit(word) + 1;
+			return first + highest_bit(word) + 1;
+		end = from;
 	}
 	return at;
 }
@@ -58,11 +67,14 @@ put(uint64_t *map, size_t at, size_t count, bool value)
 	size_t end = at + count;
 	size_t changed = 0;
 
-	for (size_t w = at / BITS_PER_WORD; w * BITS_PER_WORD < end; w++) {
-		uint64_t mask = span(w, at, end);
+	for (size_t to; at < end; at = to) {
+		uint64_t *word = &map[at / BITS_PER_WORD];
+		uint64_t mask;
 
-		changed += count_bits((value ? ~map[w] : map[w]) & mask);
-		map[w] = value ? map[w] | mask : map[w] & ~mask;
+		to = word_end(at, end);
+		mask = span(at, to);
+		changed += count_bits((value ? ~*word : *word) & mask);
+		*word = value ? *word | mask : *word & ~mask;
 	}
 	return changed;
 }
@@ -188,15 +200,21 @@ claim(struct region *r, size_t at, size_t count)
 	size_t end = at + count;
 	struct region_hold hold = { 0, count };
 
-	for (size_t w = at / BITS_PER_WORD; w * BITS_PER_WORD < end; w++) {
+	for (size_t from = at, to; from < end; from = to) {
+		size_t w = from / BITS_PER_WORD;
 		size_t first = w * BITS_PER_WORD;
-		uint64_t mask = span(w, at, end);
-		uint64_t dirty = r->dirty[w] & mask;
-		uint64_t bare = ~r->backed[w] & mask;
+		uint64_t mask;
+		uint64_t dirty;
+		uint64_t bare;
 
+		to = word_end(from, end);
+		mask = span(from, to);
+		dirty = r->dirty[w] & mask;
+		bare = ~r->backed[w] & mask;
 		if (dirty != 0) {
 			hold.dirty = first + highest_bit(dirty) + 1 - at;
-			r->dirty_count -= count_bits(dirty);
+			r->dirty_count -=
+			    dirty == mask ? to - from : count_bits(dirty);
 		}
 		if (bare != 0)
 			hold.backed = min_size(
@@ -267,14 +285,18 @@ region_give(struct region *r, size_t at, size_t count, size_t backed)
 {
 	size_t end = at + count;
 
-	for (size_t w = at / BITS_PER_WORD; w * BITS_PER_WORD < end; w++) {
-		uint64_t mask = span(w, at, end);
+	for (size_t from = at, to; from < end; from = to) {
+		size_t w = from / BITS_PER_WORD;
+		uint64_t mask;
 
+		to = word_end(from, end);
+		mask = span(from, to);
 		UMA_ASSERT((r->used[w] & mask) == mask);
 		r->used[w] &= ~mask;
 		r->dirty[w] |= mask;
 	}
-	put(r->backed, at, backed, true);
+	if (backed != 0)
+		put(r->backed, at, backed, true);
 	r->free_count += count;
 	r->dirty_count += count;
 	join_run(r, at, count);
@@ -308,7 +330,7 @@ region_backed(struct region *r, size_t at)
 	uint64_t free;
 
 	_Static_assert(BITS_PER_WORD % HUGE_COUNT == 0, "all in one word");
-	free = ~r->used[w] & span(w, at, at + HUGE_COUNT);
+	free = ~r->used[w] & span(at, at + HUGE_COUNT);
 	r->dirty_count += count_bits(free & ~r->dirty[w]);
 	r->dirty[w] |= free;
 	r->backed[w] |= free;
