@@ -56,7 +56,8 @@ struct late_run {
 static struct lock supply_lock;
 
 static struct {
-	struct region *regions[SUPPLY_KINDS] GUARDED; /* and what is in them */
+	/* These, and what is in them. */
+	alignas(CACHE_LINE) struct region *regions[SUPPLY_KINDS] GUARDED;
 	size_t step GUARDED;
 	uint64_t decayed_ns GUARDED;
 	size_t least GUARDED;     /* bytes free and dirty since then */

@@ -25,12 +25,12 @@ static struct lock registry_lock;
 
 static struct {
 	_Atomic uint32_t count; /* numbers given out; 0 is nobody's */
-	_Atomic(zone_slot *) chunks[CHUNKS_MAX];
-	char *at GUARDED; /* structures that never had a number */
+	char *at GUARDED;       /* structures that never had a number */
 	char *end GUARDED;
 	struct uma_zone *dead_first GUARDED;
 	struct uma_zone **dead_last GUARDED;
 	unsigned dead_count GUARDED;
+	_Atomic(zone_slot *) chunks[CHUNKS_MAX]; /* few are touched: last */
 } registry;
 
 static zone_slot *
