@@ -11,6 +11,17 @@ KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 RELEASES = ["bookworm", "bookworm-backports"]
 
 
+class Unavailable(SystemExit):
+    """Nothing is wrong here, but it is not to be had."""
+
+
+def apt_get(*words, **how):
+    try:
+        house.must("apt-get", *words, **how)
+    except SystemExit as why:
+        raise Unavailable(why.code) from None
+
+
 class Packages:
     def __init__(self, folder, debian):
         self.home = folder / f"apt-{debian}"
@@ -31,7 +42,7 @@ class Packages:
             "Debug::NoLocking": "1"}
         self.options = [word for key, value in options.items()
                         for word in ("-o", f"{key}={value}")]
-        house.must("apt-get", *self.options, "update")
+        apt_get(*self.options, "update")
 
     def real(self, name):
         """What a package of the name only points to, or the name."""
@@ -41,7 +52,7 @@ class Packages:
         return found[1] if found else name
 
     def unpack(self, name, folder):
-        house.must("apt-get", *self.options, "download", name, cwd=self.home)
+        apt_get(*self.options, "download", name, cwd=self.home)
         for package in self.home.glob(f"{name}_*.deb"):
             house.must("dpkg-deb", "-x", package, folder)
             package.unlink()

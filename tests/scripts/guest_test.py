@@ -173,11 +173,13 @@ class ImageTest(unittest.TestCase):
 class NoKernelTest(unittest.TestCase):
     """No network, no package, or no qemu for a whole machine."""
 
+    why = check_guest.Unavailable
+
     def run_without(self, *words):
         """What main() returns, and how often others ran tests in its place."""
         self.said = io.StringIO()
         with mock.patch.object(check_guest, "kernel_of",
-                               side_effect=SystemExit("none to be had")), \
+                               side_effect=self.why("none to be had")), \
                 mock.patch.object(check_guest.subprocess, "call",
                                   return_value=7) as call, \
                 mock.patch.object(sys, "argv", ["check-guest", *words]), \
@@ -196,14 +198,22 @@ class NoKernelTest(unittest.TestCase):
     def test_nothing_else_stands_for_what_was_asked(self):
         for words in (["x86_64"], ["aarch64", "--pages", "16k"],
                       ["aarch64", "--programs"], ["aarch64", "a-kernel"],
-                      ["aarch64", "--only", "zone/"]):
+                      ["aarch64", "--only", "zone/"],
+                      ["aarch64", "--append", "quiet"],
+                      ["aarch64", "--memory", "512"]):
             with self.assertRaisesRegex(SystemExit, "none to be had"):
                 self.run_without(*words)
+
+    def test_what_is_broken_is_not_passed_over(self):
+        self.why = SystemExit
+        with self.assertRaisesRegex(SystemExit, "none to be had"):
+            self.run_without("aarch64")
 
     def test_no_qemu(self):
         with mock.patch.object(check_guest.shutil, "which",
                                return_value=None), \
-                self.assertRaisesRegex(SystemExit, "qemu-system-aarch64 is"):
+                self.assertRaisesRegex(check_guest.Unavailable,
+                                       "qemu-system-aarch64 is"):
             check_guest.kernel_of(check_guest.MACHINES["aarch64"], "any")
 
 
