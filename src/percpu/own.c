@@ -123,8 +123,8 @@ begin(struct cache *c, uint64_t word)
 		atomic_store_explicit(&c->owns,
 		    (uint16_t)(owns % UINT16_MAX + 1), memory_order_relaxed);
 	/*
-	 * release, pairs with the fence in read_once(): who reads what follows
-	 * sees that there was an owner.
+	 * release, pairs with the fence in percpu_glance(): who reads what
+	 * follows sees that there was an owner.
 	 */
 	atomic_thread_fence(memory_order_release);
 	percpu_add(&c->allocs, WORD_ALLOCS(word));

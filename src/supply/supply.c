@@ -56,7 +56,7 @@ struct late_run {
 static struct lock supply_lock;
 
 static struct {
-	/* These, and what is in them. */
+	/* These, and what is in them.  All of it in three lines, one page. */
 	alignas(CACHE_LINE) struct region *regions[SUPPLY_KINDS] GUARDED;
 	size_t step GUARDED;
 	uint64_t decayed_ns GUARDED;

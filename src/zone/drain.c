@@ -277,20 +277,7 @@ struct sweep {
 	uint32_t end;
 };
 
-/* See whether a zone was used since the last look.  One thread at a time. */
-static void
-look_at(struct uma_zone *zone)
-{
-	uint64_t uses = zone_uses(zone);
-
-	if (uses != zone->seen)
-		zone->look = LOOK_USED;
-	else if (zone->look == LOOK_USED)
-		zone->look = LOOK_IDLE;
-	zone->seen = uses;
-}
-
-/* What one slab has is not worth its next use. */
+/* One slab of 64 KiB is not worth its next use. */
 static bool
 is_small(const struct keg *keg)
 {
@@ -323,8 +310,6 @@ next_swept(struct sweep *sweep)
 	struct uma_zone *zone;
 
 	while ((zone = registry_next(&sweep->at, sweep->end)) != NULL) {
-		if (sweep->what == ZONE_RECLAIM_IDLE)
-			look_at(zone);
 		if (is_swept(sweep, zone))
 			break;
 		registry_drop(zone);
@@ -391,9 +376,9 @@ trim_zone(struct uma_zone *zone, enum zone_reclaim how)
 		    &zone->bucket_items, items / 2, memory_order_relaxed);
 }
 
-/* What strip_swept() left; *sweep is then where it ended.  False: before. */
+/* What strip_swept() left.  False: not of all, likewise. */
 static bool
-trim_swept(struct sweep *sweep)
+trim_swept(struct sweep sweep)
 {
 	struct uma_zone *zone;
 
@@ -402,12 +387,10 @@ trim_swept(struct sweep *sweep)
 
 		if (!gate_enter())
 			return false;
-		zone = registry_next(&sweep->at, sweep->end);
+		zone = next_swept(&sweep);
 		if (zone != NULL) {
-			if (is_swept(sweep, zone))
-				trim_zone(zone, sweep->what);
-			if (sweep->what == ZONE_RECLAIM_IDLE &&
-			    zone->look == LOOK_IDLE)
+			trim_zone(zone, sweep.what);
+			if (sweep.what == ZONE_RECLAIM_IDLE)
 				zone->look = LOOK_EMPTY;
 			registry_drop(zone);
 		}
@@ -423,7 +406,7 @@ zone_reclaim_all(enum zone_reclaim how)
 	struct sweep sweep = { .what = how, .end = UINT32_MAX };
 
 	(void)strip_swept(sweep);
-	(void)trim_swept(&sweep);
+	(void)trim_swept(sweep);
 	if (!gate_enter())
 		return;
 	supply_trim();
@@ -432,64 +415,120 @@ zone_reclaim_all(enum zone_reclaim how)
 
 /* ---- idle zones ---- */
 
-/* Records that are looked at in one go; and one zone at least. */
-#define LOOK_RECORDS 128u
-
-/* As often each time that looks are due; the rest is for the next times. */
-#define LOOKS 32u
+/*
+ * Lines of the cache that a look reads: in one go, but for the last zone; and
+ * each time that looks are due, a millisecond or two of a tenth of a second.
+ * Of many zones the rest is for the next times.
+ */
+#define GO_LINES   256u
+#define DUE_LINES  16384u
+#define ZONE_LINES 3u /* beside its records, and its place */
+#define GO_NUMBERS (GO_LINES / (1 + ZONE_LINES))
 
 static struct {
-	_Atomic unsigned due; /* so many more */
-	_Atomic bool busy;    /* a thread looks */
-	uint32_t next;        /* that thread's: the number to go on behind */
+	_Atomic unsigned due;     /* lines */
+	_Atomic uintptr_t looker; /* a thread, or 0 */
+	uint32_t next;            /* the looker's: the number to go on behind */
 } look;
 
-/* relaxed, as the store below: a hint. */
+struct looked {
+	unsigned lines;
+	bool idle; /* is any of them */
+	bool over; /* there are no zones behind */
+};
+
+/* See whether a zone was used since the last look.  Returns what it read. */
 static unsigned
-looks_due(void)
+look_at(struct uma_zone *zone)
 {
-	return atomic_load_explicit(&look.due, memory_order_relaxed);
+	struct zone_reading now;
+	uint64_t uses;
+
+	(void)zone_glance(zone, &now);
+	uses = now.allocs + now.frees;
+	if (uses != zone->seen)
+		zone->look = LOOK_USED;
+	else if (zone->look == LOOK_USED)
+		zone->look = LOOK_IDLE;
+	zone->seen = uses;
+	return ZONE_LINES + now.records;
 }
 
 /*
- * From where the last one ended, to the last zone in as many as it takes.
- * Refused, the next one that is due tries again.
+ * Look at zones of a sweep, whose end it brings forward.  False: not at all, as
+ * a fork is in the way.
+ */
+static bool
+look_at_some(struct sweep *sweep, struct looked *did)
+{
+	uint32_t at = sweep->at;
+	struct uma_zone *zone;
+
+	if (!gate_enter())
+		return false;
+	while (did->lines < GO_LINES &&
+	       (zone = registry_next(&at, sweep->end)) != NULL) {
+		did->lines += look_at(zone);
+		did->idle |= is_swept(sweep, zone);
+		registry_drop(zone);
+	}
+	gate_leave();
+	did->over = did->lines < GO_LINES && at < sweep->end;
+	did->lines += at - sweep->at;
+	sweep->end = at;
+	return true;
+}
+
+/*
+ * From where the last one ended on.  Refused, the next one that is due tries
+ * again.
  */
 static void
 look_further(unsigned due)
 {
 	struct sweep sweep = { ZONE_RECLAIM_IDLE, look.next,
-		look.next +
-		    (uint32_t)max_size(LOOK_RECORDS / port_cpu_count(), 1) };
-	bool done = strip_swept(sweep) && trim_swept(&sweep);
+		look.next + GO_NUMBERS };
+	struct looked did = { 0, false, false };
+	unsigned left = 0;
 
-	if (done)
-		look.next = sweep.at < sweep.end ? 0 : sweep.at;
-	due = done && look.next != 0 ? due - 1 : 0;
-	atomic_store_explicit(&look.due, due, memory_order_relaxed);
+	if (look_at_some(&sweep, &did) &&
+	    (!did.idle || (strip_swept(sweep) && trim_swept(sweep)))) {
+		look.next = did.over ? 0 : sweep.end;
+		if (!did.over && did.lines < due)
+			left = due - did.lines;
+	}
+	/* Unless it is due anew.  relaxed: a hint. */
+	atomic_compare_exchange_strong_explicit(
+	    &look.due, &due, left, memory_order_relaxed, memory_order_relaxed);
 }
 
 void
 zone_reclaim_idle(void)
 {
+	uintptr_t nobody = 0;
 	unsigned due;
 
+	/* relaxed, all of `due`: a hint. */
 	if (supply_look_due())
-		atomic_store_explicit(&look.due, LOOKS, memory_order_relaxed);
-	if (looks_due() == 0)
+		atomic_store_explicit(
+		    &look.due, DUE_LINES, memory_order_relaxed);
+	if (atomic_load_explicit(&look.due, memory_order_relaxed) == 0)
 		return;
 	/* acquire and release: `next` is one thread's after the other's. */
-	if (atomic_exchange_explicit(&look.busy, true, memory_order_acquire))
+	if (!atomic_compare_exchange_strong_explicit(&look.looker, &nobody,
+		port_thread_id(), memory_order_acquire, memory_order_relaxed))
 		return;
-	due = looks_due();
+	due = atomic_load_explicit(&look.due, memory_order_relaxed);
 	if (due != 0)
 		look_further(due);
-	atomic_store_explicit(&look.busy, false, memory_order_release);
+	atomic_store_explicit(&look.looker, 0, memory_order_release);
 }
 
-/* Who looked is another thread, or goes on in the child. */
+/* Another's look ends with it; this thread's goes on, if a handler forked. */
 void
 zone_forget_look(void)
 {
-	atomic_store_explicit(&look.busy, false, memory_order_relaxed);
+	if (atomic_load_explicit(&look.looker, memory_order_relaxed) !=
+	    port_thread_id())
+		atomic_store_explicit(&look.looker, 0, memory_order_relaxed);
 }

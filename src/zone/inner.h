@@ -100,11 +100,8 @@ void zone_open(struct uma_zone *zone, struct closer *me);
 UMA_NODISCARD bool zone_settle(
     struct uma_zone *zone, void *memory, size_t bytes, size_t items);
 
-/*
- * read.c: how often something was taken or given back, as far as one glance at
- * each record says: another number than before means that the zone is in use.
- */
-uint64_t zone_uses(struct uma_zone *zone);
+/* read.c: zone_read(), without waiting for owners of records to be done. */
+bool zone_glance(struct uma_zone *zone, struct zone_reading *out);
 
 /* wait.c */
 

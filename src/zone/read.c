@@ -14,6 +14,7 @@ read_caches(uintptr_t caches, reader read, struct zone_reading *out)
 		struct percpu_reading one;
 
 		exact &= read(percpu_record(caches, cpu), &one);
+		out->records++;
 		out->allocs += one.allocs;
 		out->frees += one.frees;
 		out->cached += one.cached;
@@ -57,11 +58,8 @@ zone_read(struct uma_zone *zone, struct zone_reading *out)
 	return read_all(zone, percpu_read, out);
 }
 
-uint64_t
-zone_uses(struct uma_zone *zone)
+bool
+zone_glance(struct uma_zone *zone, struct zone_reading *out)
 {
-	struct zone_reading now;
-
-	(void)read_all(zone, percpu_glance, &now);
-	return now.allocs + now.frees;
+	return read_all(zone, percpu_glance, out);
 }

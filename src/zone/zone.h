@@ -250,8 +250,8 @@ enum zone_reclaim {
 void zone_reclaim_all(enum zone_reclaim how);
 
 /*
- * The same of zones of more than a slab that nobody used between two looks,
- * some zones at a time, when supply_look_due(): for who just took memory.
+ * The same of zones that nobody used between two looks, but for small ones,
+ * some at a time, when supply_look_due(): for who just took memory.
  * Context:  any thread, any handler; nothing of the library's held.
  * Cost:     two loads if there is nothing to do.
  */
@@ -269,6 +269,7 @@ struct zone_reading {
 	uint64_t frees;
 	uint64_t cached;
 	uint64_t misses;
+	unsigned records; /* that were read */
 };
 
 /* False: a cache had an owner all the time, so not all of it is counted. */
