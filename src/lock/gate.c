@@ -66,7 +66,7 @@ enter(void)
 UMA_SLOW static bool
 enter_late(void)
 {
-	if (port_self()->gate != OUTSIDE)
+	if (gate_is_inside())
 		return false;
 	for (unsigned looks = 0; looks < LOOKS; looks++) {
 		uint32_t now =
@@ -97,6 +97,12 @@ gate_leave(void)
 	atomic_fetch_sub_explicit(my_cell(), 1, memory_order_release);
 	atomic_signal_fence(memory_order_seq_cst);
 	self->gate = OUTSIDE;
+}
+
+bool
+gate_is_inside(void)
+{
+	return port_self()->gate != OUTSIDE;
 }
 
 bool

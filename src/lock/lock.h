@@ -39,6 +39,7 @@
 #define LOCK_LOCK_H
 
 #include "base/base.h"
+#include "port/port.h"
 
 struct UMA_LOCKABLE("lock") lock {
 	_Atomic uint32_t word; /* see lock.c; 0 is free */
@@ -65,6 +66,29 @@ void lock_drop(struct lock *l) UMA_RELEASES(l);
 UMA_NODISCARD bool gate_enter(void);
 void gate_leave(void);
 
+/* Whether a fork other than this thread's own is under way. */
+bool gate_forking(void);
+
+/* Whether this thread is inside: in a handler, that it interrupted itself. */
+bool gate_is_inside(void);
+
+/*
+ * Enter the gate, however long forks take.
+ *
+ * Returns:  false in a handler that interrupted its own thread inside.
+ * Context:  who may wait for another thread's fork: no allocation.
+ */
+UMA_NODISCARD static inline bool
+gate_insist(void)
+{
+	while (!gate_enter()) {
+		if (gate_is_inside())
+			return false;
+		port_yield();
+	}
+	return true;
+}
+
 /* Enter the gate and take a lock, or neither: false where one is refused. */
 UMA_NODISCARD static inline bool
 gate_lock(struct lock *l) UMA_TRIES(true, l)
@@ -83,9 +107,6 @@ gate_unlock(struct lock *l) UMA_RELEASES(l)
 	lock_drop(l);
 	gate_leave();
 }
-
-/* Whether a fork other than this thread's own is under way. */
-bool gate_forking(void);
 
 /* The three fork handlers. */
 void gate_fork_prepare(void);

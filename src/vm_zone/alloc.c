@@ -202,16 +202,6 @@ vm_zone_empty_hand(struct vm_zone *z)
 
 /* ---- the longer ways ---- */
 
-/* A handler that interrupted its own thread's miss: it may take no lock. */
-static bool
-is_shut_out(void)
-{
-	if (!gate_enter())
-		return !gate_forking();
-	gate_leave();
-	return false;
-}
-
 bool
 vm_zone_all_out(const struct vm_zone *z)
 {
@@ -259,7 +249,7 @@ take_limited(struct vm_zone *z)
 	void *item;
 
 	/* Everything but a hit and the hand needs locks in a limited zone. */
-	if (is_shut_out()) {
+	if (gate_is_inside()) {
 		item = zone_pop(zone);
 		return item != NULL ? item : take_in_hand(z);
 	}

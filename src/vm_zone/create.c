@@ -120,11 +120,8 @@ room_take(size_t bytes)
 {
 	void *room;
 
-	while (!gate_enter()) {
-		if (!gate_forking())
-			return NULL; /* a handler inside a miss */
-		port_yield();
-	}
+	if (!gate_insist())
+		return NULL; /* a handler inside a miss */
 	room = meta_take(bytes, META_NORMAL);
 	gate_leave();
 	return room;

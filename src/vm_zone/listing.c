@@ -29,15 +29,13 @@ static struct {
 static bool
 enter(void) UMA_TRIES(true, &all_lock)
 {
-	for (;;) {
-		if (gate_enter()) {
-			if (lock_take(&all_lock))
-				return true;
-			gate_leave();
-		} else if (!gate_forking())
-			return false;
+	while (gate_insist()) {
+		if (lock_take(&all_lock))
+			return true;
+		gate_leave();
 		port_yield();
 	}
+	return false;
 }
 
 /* For who may not be such a handler. */

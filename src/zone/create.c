@@ -161,19 +161,17 @@ take_structure(void)
 {
 	struct uma_zone *zone;
 
-	for (;;) {
-		if (gate_enter()) {
-			bool taken = registry_take(&zone);
+	while (gate_insist()) {
+		bool taken = registry_take(&zone);
 
-			if (zone != NULL)
-				return zone;
-			gate_leave();
-			if (taken)
-				return NULL;
-		} else if (!gate_forking())
+		if (zone != NULL)
+			return zone;
+		gate_leave();
+		if (taken)
 			return NULL;
 		port_yield();
 	}
+	return NULL;
 }
 
 struct uma_zone *

@@ -14,11 +14,8 @@ object_new(int fd, uint64_t offset, size_t bytes)
 {
 	struct vm_object *object = NULL;
 
-	while (!gate_enter()) {
-		if (!gate_forking())
-			return NULL;
-		port_yield();
-	}
+	if (!gate_insist())
+		return NULL;
 	object = meta_take(sizeof(*object), META_NORMAL);
 	gate_leave();
 	if (object == NULL)
