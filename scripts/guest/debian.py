@@ -42,7 +42,7 @@ class Packages:
             "Debug::NoLocking": "1"}
         self.options = [word for key, value in options.items()
                         for word in ("-o", f"{key}={value}")]
-        apt_get(*self.options, "update")
+        apt_get(*self.options, "update", "--error-on=any")
 
     def real(self, name):
         """What a package of the name only points to, or the name."""
