@@ -726,6 +726,7 @@ TEST(zones_that_gain_nothing_keep_their_items)
 	    UMA_ALIGN_PTR, UMA_ZONE_STATIC);
 	uma_zone_t supplied = make(SMALL);
 	uma_zone_t ahead = make(SMALL);
+	uma_zone_t idle = make(SMALL); /* so that the others are passed over */
 	size_t slabs;
 	uma_zone_t other = make(LARGE);
 
@@ -735,6 +736,7 @@ TEST(zones_that_gain_nothing_keep_their_items)
 	uma_zone_set_allocf(supplied, supply);
 	uma_prealloc(ahead, MANY);
 	slabs = tally_get(&ahead->keg.slabs);
+	swing(idle, WIDE, 1);
 	swing(ends, WIDE, 1);
 	swing(stays, WIDE, 1);
 	swing(fixed, WIDE, 1);
@@ -748,6 +750,7 @@ TEST(zones_that_gain_nothing_keep_their_items)
 	CHECK(cached(fixed) != 0);
 	CHECK(cached(supplied) != 0);
 	CHECK_EQ(tally_get(&ahead->keg.slabs), slabs);
+	CHECK_EQ(cached(idle), 0);
 	/* And nobody holds what was passed over. */
 	CHECK_EQ(uma_zdestroy(ends, M_NOWAIT), 0);
 }
