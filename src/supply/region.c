@@ -295,8 +295,7 @@ region_give(struct region *r, size_t at, size_t count, size_t backed)
 		r->used[w] &= ~mask;
 		r->dirty[w] |= mask;
 	}
-	if (backed != 0)
-		put(r->backed, at, backed, true);
+	put(r->backed, at, backed, true);
 	r->free_count += count;
 	r->dirty_count += count;
 	join_run(r, at, count);

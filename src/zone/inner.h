@@ -101,7 +101,7 @@ UMA_NODISCARD bool zone_settle(
     struct uma_zone *zone, void *memory, size_t bytes, size_t items);
 
 /* read.c: zone_read(), without waiting for owners of records to be done. */
-bool zone_glance(struct uma_zone *zone, struct zone_reading *out);
+void zone_glance(struct uma_zone *zone, struct zone_reading *out);
 
 /* wait.c */
 

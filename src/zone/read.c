@@ -58,8 +58,8 @@ zone_read(struct uma_zone *zone, struct zone_reading *out)
 	return read_all(zone, percpu_read, out);
 }
 
-bool
+void
 zone_glance(struct uma_zone *zone, struct zone_reading *out)
 {
-	return read_all(zone, percpu_glance, out);
+	(void)read_all(zone, percpu_glance, out);
 }

@@ -665,6 +665,35 @@ TEST(an_idle_zone_forgets_nothing_else)
 	CHECK_EQ(atomic_load(&idle->bucket_items), was);
 }
 
+TEST(a_zone_with_a_miss_is_not_idle)
+{
+	uma_zone_t busy = make(SMALL);
+	uma_zone_t other = make(LARGE);
+
+	SKIP_HOSTILE();
+	for (int i = 0; i < 5; i++) {
+		swing(busy, WIDE, 1);
+		grow(other, 1);
+		CHECK(cached(busy) != 0);
+	}
+}
+
+/* Not even if all that it takes is in its record. */
+TEST(who_takes_what_it_kept_is_not_idle)
+{
+	uma_zone_t zone = make(SMALL);
+	uma_zone_t other = make(LARGE);
+
+	SKIP_HOSTILE();
+	swing(zone, WIDE, ROUNDS);
+	for (int i = 0; i < 4; i++) {
+		grow(other, 1);
+		CHECK(cached(zone) != 0);
+		for (int k = 0; k < 300; k++)
+			REQUIRE(uma_zalloc(zone, M_WAITOK) != NULL);
+	}
+}
+
 /* Whatever is used of it: a pair in the load, buckets, one way only. */
 TEST(a_zone_in_use_is_not_idle)
 {
