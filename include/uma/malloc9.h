@@ -271,7 +271,8 @@ struct uma_malloc_stats {
 	uint64_t alloc_bytes;
 	uint64_t free_bytes;
 	uint64_t sampled_bytes_max;
-	unsigned size_count; /* classes ever used, and their sizes, rising */
+	unsigned
+	    size_count; /* sizes of blocks ever taken, to 256 KiB, rising */
 	uint32_t sizes[UMA_MALLOC_SIZES_MAX];
 };
 

@@ -108,7 +108,7 @@ awake(void)
 }
 
 static void *
-small_alloc(unsigned index, size_t bytes, enum heap_how how)
+class_alloc(size_t index, size_t bytes, enum heap_how how)
 {
 	void *block = zone_alloc_miss(zones[index]);
 	bool zero = block != NULL && how == HEAP_ZERO;
@@ -121,44 +121,47 @@ small_alloc(unsigned index, size_t bytes, enum heap_how how)
 }
 
 /* The smallest class that fits and is aligned; HEAP_CLASSES if none is. */
-static unsigned
-class_for(size_t bytes, size_t align)
+static size_t
+class_for(size_t bytes, size_t align, enum heap_how how)
 {
-	unsigned index;
+	size_t least = max_size(bytes, align);
+	size_t most = how == HEAP_RAW ? HEAP_MEDIUM_MAX : HEAP_SMALL_MAX;
+	size_t index;
 
-	if (bytes > HEAP_SMALL_MAX || align > HEAP_SMALL_MAX)
+	if (how == HEAP_ALONE || least > most || align > GRANULE)
 		return HEAP_CLASSES;
-	index = (unsigned)heap_hit_index(max_size(bytes, align));
-	while (index < HEAP_CLASSES && heap_class_bytes(index) % align != 0)
+	index = heap_class(least);
+	while (heap_class_bytes(index) % align != 0)
 		index++;
 	return index;
 }
 
-static void *
-alloc_once(size_t bytes, size_t align, enum heap_how how)
+/* See heap.h. */
+void *
+heap_alloc_once(size_t bytes, size_t align, enum heap_how how, size_t *room)
 {
-	unsigned index =
-	    how == HEAP_ALONE ? HEAP_CLASSES : class_for(bytes, align);
-	size_t room;
+	size_t index = class_for(bytes, align, how);
 
-	if (index < HEAP_CLASSES)
-		return small_alloc(index, bytes, how);
-	return heap_large_alloc(max_size(bytes, 1), align, how, &room);
+	if (index == HEAP_CLASSES)
+		return large_alloc(max_size(bytes, 1), align, how, room);
+	*room = heap_class_bytes(index);
+	return class_alloc(index, bytes, how);
 }
 
 /* What caches and empty slabs hold may be just what is missing. */
 void *
 uma_heap_alloc_aligned(size_t bytes, size_t align, enum heap_how how)
 {
+	size_t room;
 	void *block;
 
 	if (unlikely(!awake()) || bytes > HEAP_MAX)
 		return NULL;
-	block = alloc_once(bytes, align, how);
+	block = heap_alloc_once(bytes, align, how, &room);
 	if (unlikely(block == NULL)) {
 		zone_reclaim_all(ZONE_RECLAIM_QUIET);
 		supply_trust(true);
-		block = alloc_once(bytes, align, how);
+		block = heap_alloc_once(bytes, align, how, &room);
 		supply_trust(false);
 	}
 	return block;
@@ -291,7 +294,8 @@ uma_heap_resize(void *block, size_t bytes, const char *function)
 		return block;
 	moved = heap_hit_alloc(bytes);
 	if (moved == NULL)
-		moved = uma_heap_alloc(bytes, HEAP_RAW);
+		moved =
+		    uma_heap_alloc(bytes, bytes > was ? HEAP_GROWN : HEAP_RAW);
 	if (moved == NULL)
 		return bytes <= was ? block : NULL;
 	__builtin_memcpy(moved, block, min_size(bytes, was));

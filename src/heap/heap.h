@@ -6,8 +6,12 @@
  * items.  Both take them here, so that their blocks share caches:
  *
  *	up to HEAP_SMALL_MAX   size-class zones "malloc-16" ... (the hit)
+ *	up to HEAP_MEDIUM_MAX  the same, a block has one to four granules
  *	up to HEAP_LARGE_MAX   runs of granules from supply, dirty ones reused
  *	above                  a mapping of its own, resized by the system
+ *
+ * A medium block that has to be zero is a run, as supply knows how much of it
+ * is; so is one that has grown, as a run may grow at its place.
  *
  * What holds.
  *   1. Every block starts in a granule that the page map knows; a lookup
@@ -31,15 +35,17 @@
 #include "pagemap/pagemap.h"
 #include "percpu/percpu.h"
 
-#define HEAP_SMALL_MAX 32768u
-#define HEAP_LARGE_MAX ((size_t)32 << 20)
-#define HEAP_MAX       ((size_t)PTRDIFF_MAX)
+#define HEAP_SMALL_MAX  32768u
+#define HEAP_MEDIUM_MAX (HEAP_MEDIUM_CLASSES * GRANULE)
+#define HEAP_LARGE_MAX  ((size_t)32 << 20)
+#define HEAP_MAX        ((size_t)PTRDIFF_MAX)
 
 /*
  * The classes, in units of 16 bytes: 16 to 128 bytes in steps of 16, then four
  * to a doubling; eight from 1,024 to 8,192, where programs have pages of their
  * own, of a power of two and a header.  For those with a short one there is a
- * class just above 1,024, 2,048 and 4,096.  3,264 is a twentieth of a slab.
+ * class just above 1,024, 2,048 and 4,096.  3,264 is a twentieth of a slab.  The
+ * last ones are those of medium blocks.
  */
 /* clang-format off */
 #define HEAP_CLASS_LIST(X) \
@@ -49,13 +55,18 @@
 	X(65) X(72) X(80) X(88) X(96) X(104) X(112) X(120) X(128) \
 	X(132) X(144) X(160) X(176) X(192) X(204) X(224) X(240) X(256) \
 	X(273) X(288) X(320) X(352) X(384) X(416) X(448) X(480) X(512) \
-	X(640) X(768) X(896) X(1024) X(1280) X(1536) X(1792) X(2048)
+	X(640) X(768) X(896) X(1024) X(1280) X(1536) X(1792) X(2048) \
+	X(4096) X(8192) X(12288) X(16384)
 /* clang-format on */
-#define HEAP_CLASSES    55u
-#define HEAP_UNIT_BYTES 16u
+#define HEAP_CLASSES        59u
+#define HEAP_MEDIUM_CLASSES 4u
+#define HEAP_UNIT_BYTES     16u
 
-/* HEAP_ALONE: zeros, in a mapping of its own, whatever the size. */
-enum heap_how { HEAP_RAW = 0, HEAP_ZERO = 1, HEAP_ALONE = 2 };
+/*
+ * HEAP_ALONE: zeros, in a mapping of its own, whatever the size.
+ * HEAP_GROWN: raw, and it may grow again.
+ */
+enum heap_how { HEAP_RAW, HEAP_ZERO, HEAP_ALONE, HEAP_GROWN };
 
 /* Sizes to here find their record by one load. */
 #define HEAP_DIRECT_MAX 1024u
@@ -104,6 +115,15 @@ UMA_FAST size_t
 heap_hit_index(size_t bytes)
 {
 	return uma_heap.class_of[(bytes + 15) / 16];
+}
+
+/* The same of a medium size, too, whose hit is not inlined. */
+UMA_FAST size_t
+heap_class(size_t bytes)
+{
+	return bytes <= HEAP_SMALL_MAX
+		   ? heap_hit_index(bytes)
+		   : HEAP_CLASSES - HEAP_MEDIUM_CLASSES + (bytes - 1) / GRANULE;
 }
 
 /* Bytes of a block of a class. */
@@ -191,12 +211,12 @@ UMA_EXPORT void *uma_heap_alloc_aligned(
     size_t bytes, size_t align, enum heap_how how);
 
 /*
- * heap_large_alloc - a run or a mapping, however small, once the library runs
+ * heap_alloc_once - what that does first
  *
- * What uma_heap_alloc_aligned() comes to above the classes, but NULL without
- * a look for what caches and empty slabs hold.  *room: what its free answers.
+ * Once the library runs.  NULL without a look for what caches and empty slabs
+ * hold.  *room: what its free answers.
  */
-void *heap_large_alloc(
+void *heap_alloc_once(
     size_t bytes, size_t align, enum heap_how how, size_t *room);
 
 /*

@@ -19,6 +19,7 @@ bool large_start(void);
 
 /* All of it that may be used. */
 size_t large_room(const struct large *l);
+void *large_alloc(size_t bytes, size_t align, enum heap_how how, size_t *room);
 void large_free(struct large *l);
 /* At its place, or moved (mappings only); NULL: neither. */
 void *large_resize(struct large *l, size_t bytes);

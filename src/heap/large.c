@@ -162,11 +162,11 @@ large_room(const struct large *l)
 }
 
 void *
-heap_large_alloc(size_t bytes, size_t align, enum heap_how zero, size_t *room)
+large_alloc(size_t bytes, size_t align, enum heap_how how, size_t *room)
 {
 	bool inside;
 	size_t dirty;
-	enum meta_how how;
+	enum meta_how source;
 	struct large *l;
 	void *block = NULL;
 
@@ -174,24 +174,24 @@ heap_large_alloc(size_t bytes, size_t align, enum heap_how zero, size_t *room)
 		return NULL;
 	align = max_size(align, GRANULE);
 	inside = gate_enter();
-	how = inside ? META_NORMAL : META_EMERGENCY;
-	l = header_take(how);
+	source = inside ? META_NORMAL : META_EMERGENCY;
+	l = header_take(source);
 	if (l != NULL)
-		l->mapped = zero == HEAP_ALONE || bytes > HEAP_LARGE_MAX ||
+		l->mapped = how == HEAP_ALONE || bytes > HEAP_LARGE_MAX ||
 			    align > RUN_ALIGN_MAX;
 	if (l != NULL &&
-	    !take_memory(l, bytes + watch_gap, align, &dirty, how)) {
-		header_give(l, how);
+	    !take_memory(l, bytes + watch_gap, align, &dirty, source)) {
+		header_give(l, source);
 		l = NULL;
 	}
 	if (l != NULL) {
 		l->kind = PAGEMAP_LARGE;
 		/* Only its first granule is in the page map: see heap.h. */
-		if (pagemap_set(l->base, GRANULE, l, 0, how))
+		if (pagemap_set(l->base, GRANULE, l, 0, source))
 			block = l->base;
 		else {
-			give_memory(l, how);
-			header_give(l, how);
+			give_memory(l, source);
+			header_give(l, source);
 		}
 	}
 	if (inside)
@@ -203,9 +203,10 @@ heap_large_alloc(size_t bytes, size_t align, enum heap_how zero, size_t *room)
 	*room = large_room(l);
 	if (unlikely(watch_on)) {
 		asked_make_large(l);
-		asked_take(block, bytes, *room, zero != HEAP_RAW);
+		asked_take(
+		    block, bytes, *room, how == HEAP_ZERO || how == HEAP_ALONE);
 	}
-	if (zero == HEAP_ZERO && dirty != 0)
+	if (how == HEAP_ZERO && dirty != 0)
 		__builtin_memset(block, 0, min_size(bytes, dirty));
 	return block;
 }

@@ -117,9 +117,15 @@ flags_plain(int flags)
 	return (unsigned)(flags & ~M_ZERO) - 1u < 2u;
 }
 
-/* Behind the classes: runs, which have none. */
+/* Behind the classes: what is larger, and runs, which have none. */
 #define CLASS_RUN 63u
 _Static_assert(HEAP_CLASSES <= CLASS_RUN, "a bit for each");
+
+UMA_FAST size_t
+class_of(size_t bytes)
+{
+	return bytes <= HEAP_MEDIUM_MAX ? heap_class(bytes) : CLASS_RUN;
+}
 
 /* Whether blocks of this class may be counted by a hit. */
 UMA_FAST bool

@@ -69,8 +69,8 @@ count(
 }
 
 /*
- * A run has no cache to hit, but its counter is as near as any.  A type that
- * took runs before has a ledger, and the library runs.
+ * Above the small classes.  The counter is as near as any; a type that took such
+ * a block before has a ledger, and the library runs.
  */
 static __attribute__((noinline)) void *
 take_large(size_t size, struct malloc_type *type, int flags)
@@ -78,8 +78,8 @@ take_large(size_t size, struct malloc_type *type, int flags)
 	void *block = NULL;
 	size_t bytes;
 
-	if (likely(class_open(type, CLASS_RUN)) && size <= HEAP_LARGE_MAX)
-		block = heap_large_alloc(size, ALIGN_MIN,
+	if (likely(class_open(type, class_of(size))) && size <= HEAP_LARGE_MAX)
+		block = heap_alloc_once(size, ALIGN_MIN,
 		    (flags & M_ZERO) != 0 ? HEAP_ZERO : HEAP_RAW, &bytes);
 	if (unlikely(block == NULL))
 		return take(size, ALIGN_MIN, type, flags, "uma_malloc");

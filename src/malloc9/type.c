@@ -278,21 +278,13 @@ type_ledger(struct malloc_type *type, const char *function)
 	return none;
 }
 
-/* CLASS_RUN stands for all that has none. */
-static unsigned
-class_of(size_t bytes)
-{
-	return bytes <= HEAP_SMALL_MAX ? (unsigned)heap_hit_index(bytes)
-				       : CLASS_RUN;
-}
-
 /*
  * From the second block of a class on, a hit may count it; the counters must
  * be there before the bit says so.  Of runs the rest of the way looks like a
  * hit, so it is only for who has sequences.
  */
 static void
-open_class(struct malloc_type *type, struct ledger *l, unsigned index)
+open_class(struct malloc_type *type, struct ledger *l, size_t index)
 {
 	uint64_t bit = UINT64_C(1) << index;
 	/* acquire, pairs with find_records(). */
@@ -320,8 +312,12 @@ type_count(struct malloc_type *type, struct ledger *l, enum percpu_way way,
 	if (l == NULL)
 		return;
 	ledger_count(l, way, bytes);
-	if (way == PERCPU_IN)
-		open_class(type, l, class_of(bytes));
+	if (way != PERCPU_IN)
+		return;
+	open_class(type, l, class_of(bytes));
+	/* What is as large as a medium block may be a run. */
+	if (bytes > HEAP_SMALL_MAX)
+		open_class(type, l, CLASS_RUN);
 }
 
 /* See malloc9.h. */

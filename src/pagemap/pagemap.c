@@ -237,7 +237,7 @@ pagemap_set(const void *address, size_t bytes, void *header, uint64_t hit,
 			return false;
 		}
 		slot_put(&leaf->headers[pagemap_leaf_index(at)], header);
-		word_set(at, hit);
+		word_set(at, done == 0 ? hit : 0);
 	}
 	return true;
 }

@@ -20,7 +20,8 @@
  *
  * A word is set for slabs of one granule, whose items end where the granule
  * ends: an item starts at distance n from the end exactly if n is a multiple of
- * the stride, which is if
+ * the stride.  An item that is several granules has one in its first, with a
+ * granule for a stride.  It is a multiple if
  *
  *	0 < (n * magic mod 2^32) < magic,   magic = 2^32 / stride, rounded down,
  *	                                            and one more
@@ -225,7 +226,8 @@ pagemap_walk(struct pagemap_walk *walk, const void *address)
 void *pagemap_find(const void *address);
 
 /*
- * Set the entries of whole granules.  A NULL header prepares the leaves.
+ * Set the entries of whole granules, and the hit word of the first one.  A NULL
+ * header prepares the leaves.
  *
  * Returns:  false, with all entries zero, without memory for a leaf.
  * Context:  `how` as for meta_take().

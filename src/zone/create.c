@@ -102,6 +102,15 @@ take_caches(struct uma_zone *zone)
 		zone->caches = percpu_take(1);
 }
 
+/* What tells where an item starts in a slab's first granule; 0: nothing does. */
+static uint32_t
+magic_of(const struct slab_layout *l)
+{
+	if (l->slab_bytes == GRANULE)
+		return pagemap_magic(l->stride);
+	return l->items == 1 && l->lead == 0 ? pagemap_magic(GRANULE) : 0;
+}
+
 void
 zone_aim_hit(struct uma_zone *zone)
 {
@@ -112,10 +121,8 @@ zone_aim_hit(struct uma_zone *zone)
 			 ? zone->caches
 			 : percpu_nothing();
 	zone->rseq = percpu_rseq;
-	zone->magic = l->slab_bytes == GRANULE && zone->keg.allocf == NULL &&
-			      !zone->ends_early
-			  ? pagemap_magic(l->stride)
-			  : 0;
+	zone->magic =
+	    zone->keg.allocf == NULL && !zone->ends_early ? magic_of(l) : 0;
 	if (zone->magic == 0)
 		zone->keg.hit = 0;
 	else if (zone->owner != 0)

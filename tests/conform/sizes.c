@@ -56,6 +56,11 @@ TEST(writing_all_usable_bytes_harms_no_neighbour)
 	crowd(32768);
 	crowd(32769);
 	crowd(65536);
+	crowd(65537);
+	crowd(131072);
+	crowd(200000);
+	crowd(262144);
+	crowd(262145);
 	crowd(1 << 20);
 	crowd((4 << 20) - 1);
 	crowd((4 << 20) + 1);

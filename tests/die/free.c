@@ -199,6 +199,8 @@ TEST(interior_of_large_items)
 	interior_dies(5000, 61);
 	interior_dies(65536, 997);
 	interior_dies(100000, 997);
+	interior_dies(131072, 65535);
+	interior_dies(196608, 65535);
 	interior_dies(3 << 20, 65535);
 }
 
@@ -248,6 +250,23 @@ TEST(outside_the_items)
 	edges_die(16);
 	edges_die(100);
 	edges_die(656);
+}
+
+/* An item that is not whole granules ends with its slab, and begins later. */
+TEST(where_a_slab_of_one_item_begins)
+{
+	static const int sizes[] = { 120000, 180000, 250000 };
+
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		uma_zone_t zone = zone_make("edge", sizes[i], 7);
+		char *item = uma_zalloc(zone, M_WAITOK);
+
+		REQUIRE(item != NULL);
+		free_dies(zone, "edge", item - (uintptr_t)item % 65536,
+		    "pointer into an item");
+		uma_zfree(zone, item);
+		zone_end(zone);
+	}
 }
 
 TEST(item_of_another_zone)

@@ -278,7 +278,7 @@ TEST(external_memory)
 
 TEST(classes_used)
 {
-	static const size_t sizes[] = { 1, 100, 1000, 32768, 40000 };
+	static const size_t sizes[] = { 1, 100, 1000, 32768, 40000, 300000 };
 	struct uma_malloc_stats s;
 
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
@@ -286,11 +286,12 @@ TEST(classes_used)
 	s = numbers(M_ONE);
 	if (is_debug())
 		SKIP("debug mode adds to sizes");
-	REQUIRE(s.size_count == 4);
+	REQUIRE(s.size_count == 5);
 	CHECK_EQ(s.sizes[0], 16);
 	CHECK_EQ(s.sizes[1], 112);
 	CHECK_EQ(s.sizes[2], 1024);
 	CHECK_EQ(s.sizes[3], 32768);
+	CHECK_EQ(s.sizes[4], 65536);
 }
 
 /* One sample falls within 512 allocations, times the CPUs that were used. */

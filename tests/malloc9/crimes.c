@@ -113,7 +113,8 @@ TEST(foreign_pointers)
 	    uma_zcreate("items", 64, NULL, NULL, NULL, NULL, 0, 0);
 	void *item = uma_zalloc(zone, M_WAITOK);
 	char *block = uma_malloc(100, M_ONE, M_WAITOK);
-	char *large = uma_malloc(100000, M_ONE, M_WAITOK);
+	char *medium = uma_malloc(100000, M_ONE, M_WAITOK);
+	char *large = uma_malloc(300000, M_ONE, M_WAITOK);
 
 	DIES(uma_mfree(ours, M_ONE),
 	    "uma: uma_mfree: foreign pointer: ptr %#lx", (unsigned long)ours);
@@ -124,6 +125,10 @@ TEST(foreign_pointers)
 	    "uma: uma_mfree: pointer into a block: ptr %#lx zone "
 	    "\"malloc-112\"",
 	    (unsigned long)(block + 16));
+	DIES(uma_mfree(medium + 65536, M_ONE),
+	    "uma: uma_mfree: pointer into a block: ptr %#lx zone "
+	    "\"malloc-131072\"",
+	    (unsigned long)(medium + 65536));
 	DIES(uma_mfree(large + 16, M_ONE),
 	    "uma: uma_mfree: pointer into a block: ptr %#lx",
 	    (unsigned long)(large + 16));
@@ -131,6 +136,7 @@ TEST(foreign_pointers)
 	    "uma: uma_malloc_usable_size: foreign pointer: ptr %#lx",
 	    (unsigned long)ours);
 	uma_mfree(block, M_ONE);
+	uma_mfree(medium, M_ONE);
 	uma_mfree(large, M_ONE);
 	uma_zfree(zone, item);
 	CHECK_EQ(numbers(M_ONE).in_use_bytes, 0);

@@ -45,7 +45,7 @@ class RecordTest(unittest.TestCase):
     def test_a_child_counts_what_it_did_itself(self):
         self.assertEqual(
             self.table_of(PROGRAM, "fork"), HEAD +
-            "kept name sizes 5     7   134K        4  1024\n"
+            "kept name sizes 5     7   134K        4  1024,131072\n"
             f"         gone     0     0K      100  {SMALL}\n"
             "     f??r?ked     0     0K        1  32\n")
 

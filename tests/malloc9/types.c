@@ -226,7 +226,7 @@ TEST(table_is_that_of_vmstat)
 	static const char want[] =
 	    "         Type InUse MemUse Requests  Size(s)\n"
 	    "        first     2     3K        3  16,112,2560\n"
-	    "a name of more than thirteen     1   128K        1  \n";
+	    "a name of more than thirteen     1   128K        1  131072\n";
 	char got[1000];
 	void *block;
 

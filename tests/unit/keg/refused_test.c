@@ -652,7 +652,7 @@ refuse_large(size_t bytes)
 
 	no_leaf = true;
 	for (int i = 0; i < 10000; i++)
-		CHECK(heap_large_alloc(bytes, 1, HEAP_ZERO, &room) == NULL);
+		CHECK(heap_alloc_once(bytes, 1, HEAP_ZERO, &room) == NULL);
 	no_leaf = false;
 	after = read_heap();
 	CHECK(pagemap_find(unmapped) == NULL);

@@ -109,6 +109,25 @@ TEST(what_lies_outside_the_window_has_no_word)
 	}
 }
 
+/* Of an item that is several granules, the others are inside. */
+TEST(the_first_granule_alone_has_a_word)
+{
+	enum pagemap_kind header = PAGEMAP_SLAB;
+	char *first;
+
+	pagemap_open(NULL);
+	first = (char *)pagemap_window.base;
+	REQUIRE(pagemap_set(first, 3 * GRANULE, &header, 9, META_NORMAL));
+	for (size_t i = 0; i < 3; i++) {
+		char *at = first + i * GRANULE;
+
+		CHECK_EQ(pagemap_hit(&pagemap_window, at), i == 0 ? 9 : 0);
+		CHECK(pagemap_find(at) == &header);
+	}
+	pagemap_clear(first, 3 * GRANULE);
+	CHECK_EQ(pagemap_hit(&pagemap_window, first), 0);
+}
+
 /* Boot memory may be all that there is. */
 TEST(a_window_is_opened_around_boot_memory)
 {
