@@ -271,8 +271,8 @@ struct uma_malloc_stats {
 	uint64_t alloc_bytes;
 	uint64_t free_bytes;
 	uint64_t sampled_bytes_max;
-	unsigned
-	    size_count; /* sizes of blocks ever taken, to 256 KiB, rising */
+	/* How large its blocks ever were, up to 256 KiB, rising. */
+	unsigned size_count;
 	uint32_t sizes[UMA_MALLOC_SIZES_MAX];
 };
 

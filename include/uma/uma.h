@@ -200,7 +200,7 @@ UMA_EXPORT void uma_reclaim(void);
  * Page suppliers.  `pflag` carries eight bits from the allocating function to
  * the freeing one; see UMA_SLAB_* below.  An allocating function returns
  * memory of `size` bytes that belongs to nothing else, aligned to a page and
- * to the zone's alignment, or NULL.  A large block of malloc will do.
+ * to the zone's alignment, or NULL.  An aligned block of malloc will do.
  * NULL, misaligned, overlapping or unmapped memory fails the allocation
  * cleanly (the last three are handed back to the freeing function).
  */

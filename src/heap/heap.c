@@ -125,7 +125,9 @@ static size_t
 class_for(size_t bytes, size_t align, enum heap_how how)
 {
 	size_t least = max_size(bytes, align);
-	size_t most = how == HEAP_RAW ? HEAP_MEDIUM_MAX : HEAP_SMALL_MAX;
+	/* With a gap behind it a medium one would have a granule for that. */
+	bool medium = how == HEAP_RAW && watch_gap == 0;
+	size_t most = medium ? HEAP_MEDIUM_MAX : HEAP_SMALL_MAX;
 	size_t index;
 
 	if (how == HEAP_ALONE || least > most || align > GRANULE)
@@ -149,6 +151,22 @@ heap_alloc_once(size_t bytes, size_t align, enum heap_how how, size_t *room)
 }
 
 /* What caches and empty slabs hold may be just what is missing. */
+UMA_SLOW static void *
+alloc_again(size_t bytes, size_t align, enum heap_how how)
+{
+	size_t index = class_for(bytes, align, how);
+	size_t room;
+	void *block;
+
+	zone_reclaim_all(ZONE_RECLAIM_QUIET);
+	supply_trust(true);
+	block = heap_alloc_once(bytes, align, how, &room);
+	supply_trust(false);
+	if (block == NULL && index < HEAP_CLASSES)
+		zone_failed(zones[index]);
+	return block;
+}
+
 void *
 uma_heap_alloc_aligned(size_t bytes, size_t align, enum heap_how how)
 {
@@ -158,13 +176,7 @@ uma_heap_alloc_aligned(size_t bytes, size_t align, enum heap_how how)
 	if (unlikely(!awake()) || bytes > HEAP_MAX)
 		return NULL;
 	block = heap_alloc_once(bytes, align, how, &room);
-	if (unlikely(block == NULL)) {
-		zone_reclaim_all(ZONE_RECLAIM_QUIET);
-		supply_trust(true);
-		block = heap_alloc_once(bytes, align, how, &room);
-		supply_trust(false);
-	}
-	return block;
+	return likely(block != NULL) ? block : alloc_again(bytes, align, how);
 }
 
 void *

@@ -44,8 +44,8 @@
  * The classes, in units of 16 bytes: 16 to 128 bytes in steps of 16, then four
  * to a doubling; eight from 1,024 to 8,192, where programs have pages of their
  * own, of a power of two and a header.  For those with a short one there is a
- * class just above 1,024, 2,048 and 4,096.  3,264 is a twentieth of a slab.  The
- * last ones are those of medium blocks.
+ * class just above 1,024, 2,048 and 4,096.  3,264 is a twentieth of a slab.
+ * The last four are those of medium blocks.
  */
 /* clang-format off */
 #define HEAP_CLASS_LIST(X) \
@@ -78,7 +78,7 @@ enum heap_how { HEAP_RAW, HEAP_ZERO, HEAP_ALONE, HEAP_GROWN };
  */
 struct heap_hit {
 	size_t direct_limit; /* sizes below it are in `direct` */
-	size_t small_limit;  /* sizes below it have a class */
+	size_t small_limit;  /* sizes below it are small */
 	uintptr_t by_owner;  /* what an owner is an offset from */
 	struct arch_rseq rseq;
 	struct pagemap_window window;
@@ -103,14 +103,14 @@ heap_hit_records(size_t index)
 	return uma_heap.by_owner + HEAP_OWNER(index);
 }
 
-/* Whether a size has a class, and all else that its hit reads is there. */
+/* Whether a size is small, and all else that its hit reads is there. */
 UMA_FAST bool
 heap_hit_has(size_t bytes)
 {
 	return arch_is_below(bytes, &uma_heap.small_limit);
 }
 
-/* The class of a size that has one. */
+/* The class of a small size. */
 UMA_FAST size_t
 heap_hit_index(size_t bytes)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Blocks above the size classes: see heap.h. */
+/* Blocks that are no items: see heap.h. */
 #include "heap/inner.h"
 #include "lock/lock.h"
 #include "meta/meta.h"

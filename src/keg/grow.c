@@ -249,6 +249,7 @@ furnish(struct keg *keg, struct slab *s, int wait, bool ready)
 
 	if (memory == NULL)
 		return false;
+	s->kind = keg->kind;
 	slab_format(s, l, keg, memory, s->limit, keg->raw);
 	last = s->base + l->slab_bytes - l->stride;
 	s->bin = BIN_UNLINKED;

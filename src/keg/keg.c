@@ -278,7 +278,7 @@ slab_for(struct keg *keg, void *item, const char *function)
 {
 	struct slab *s = pagemap_find(item);
 
-	if (s == NULL || s->kind != PAGEMAP_SLAB)
+	if (s == NULL || !pagemap_is_slab(s->kind))
 		uma_crime(function, "foreign pointer", item, keg->name);
 	if (s->keg != keg)
 		uma_crime(function, "item of another zone", item, keg->name);
@@ -579,7 +579,7 @@ keg_check_item(const struct keg *keg, const char *name, const void *item,
 	if (s == NULL)
 		rule = keg_range_name(item) != NULL ? "item of a boot zone"
 						    : "foreign pointer";
-	else if (s->kind != PAGEMAP_SLAB)
+	else if (!pagemap_is_slab(s->kind))
 		rule = "block of malloc";
 	else if (slab_index(s, &s->keg->layout, item) >= s->limit)
 		rule = "pointer into an item";

@@ -71,10 +71,11 @@ struct keg {
 	uma_fini fini;
 	uma_alloc allocf;
 	uma_free freef;
-	struct uma_zone *zone; /* for allocf */
-	const char *name;      /* for crimes */
-	const char *free_name; /* the function that gives items back */
-	char *object;          /* all of its memory, mapped from an object */
+	struct uma_zone *zone;  /* for allocf */
+	enum pagemap_kind kind; /* of its slabs */
+	const char *name;       /* for crimes */
+	const char *free_name;  /* the function that gives items back */
+	char *object;           /* all of its memory, mapped from an object */
 	size_t object_bytes;
 	size_t object_at UMA_GUARDED_BESIDE(&lock); /* bytes that are slabs' */
 	_Atomic(struct slab *) late;                /* listed slabs */

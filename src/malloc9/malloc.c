@@ -69,8 +69,8 @@ count(
 }
 
 /*
- * Above the small classes.  The counter is as near as any; a type that took such
- * a block before has a ledger, and the library runs.
+ * Above the small classes.  The counter is as near as any; a type that took
+ * such a block before has a ledger, and the library runs.
  */
 static __attribute__((noinline)) void *
 take_large(size_t size, struct malloc_type *type, int flags)

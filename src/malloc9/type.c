@@ -278,6 +278,19 @@ type_ledger(struct malloc_type *type, const char *function)
 	return none;
 }
 
+/* A block as large as those of a class was taken. */
+static void
+note_class(struct ledger *l, size_t index)
+{
+	uint64_t bit = UINT64_C(1) << index;
+
+	/* relaxed: once set it stays. */
+	if ((atomic_load_explicit(&l->classes, memory_order_relaxed) & bit) ==
+	    0)
+		atomic_fetch_or_explicit(
+		    &l->classes, bit, memory_order_relaxed);
+}
+
 /*
  * From the second block of a class on, a hit may count it; the counters must
  * be there before the bit says so.  Of runs the rest of the way looks like a
@@ -291,12 +304,6 @@ open_class(struct malloc_type *type, struct ledger *l, size_t index)
 	uintptr_t records =
 	    atomic_load_explicit(&l->records, memory_order_acquire);
 
-	/* relaxed: once set it stays. */
-	if (index != CLASS_RUN &&
-	    (atomic_load_explicit(&l->classes, memory_order_relaxed) & bit) ==
-		0)
-		atomic_fetch_or_explicit(
-		    &l->classes, bit, memory_order_relaxed);
 	if (malloc9_debug || percpu_mode != PERCPU_RSEQ || records == 0 ||
 	    class_open(type, index))
 		return;
@@ -309,12 +316,16 @@ void
 type_count(struct malloc_type *type, struct ledger *l, enum percpu_way way,
     size_t bytes)
 {
+	size_t index = class_of(bytes);
+
 	if (l == NULL)
 		return;
 	ledger_count(l, way, bytes);
 	if (way != PERCPU_IN)
 		return;
-	open_class(type, l, class_of(bytes));
+	if (index != CLASS_RUN && bytes == heap_class_bytes(index))
+		note_class(l, index);
+	open_class(type, l, index);
 	/* What is as large as a medium block may be a run. */
 	if (bytes > HEAP_SMALL_MAX)
 		open_class(type, l, CLASS_RUN);

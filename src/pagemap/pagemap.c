@@ -270,7 +270,7 @@ pages_new(void *under, enum meta_how how)
 	return pages;
 }
 
-/* The page table of a granule, made if it is nobody's or a large block's. */
+/* The page table of a granule, made if it is nobody's or a block's. */
 static struct pages *
 pages_make(uintptr_t a, enum meta_how how)
 {
@@ -285,11 +285,13 @@ pages_make(uintptr_t a, enum meta_how how)
 	/* acquire, pairs with the exchange below. */
 	was = atomic_load_explicit(slot, memory_order_acquire);
 	kind = was;
-	if (was != NULL && *kind != PAGEMAP_LARGE)
+	if (was != NULL && *kind != PAGEMAP_LARGE && *kind != PAGEMAP_BLOCK)
 		return pages_of(was);
 	mine = pages_new(was, how);
 	if (mine == NULL)
 		return NULL;
+	/* What starts there is an item of another, as long as it is one's. */
+	word_set((const void *)a, 0);
 	/* release: publishes the table. */
 	if (atomic_compare_exchange_strong_explicit(
 		slot, &was, mine, memory_order_release, memory_order_acquire))

@@ -20,20 +20,21 @@
  *
  * A word is set for slabs of one granule, whose items end where the granule
  * ends: an item starts at distance n from the end exactly if n is a multiple of
- * the stride.  An item that is several granules has one in its first, with a
- * granule for a stride.  It is a multiple if
+ * the stride.  A slab of one item, which starts where the slab does, has one
+ * for its first granule, with a granule for a stride.  It is a multiple if
  *
  *	0 < (n * magic mod 2^32) < magic,   magic = 2^32 / stride, rounded down,
  *	                                            and one more
  *
  * so that one load tells whose item an address is and whether one starts there.
- * With a magic of 0 none does: no word needs a test for what it is.  All
- * granules of a zone have the same word: who knows it compares it whole.
+ * With a magic of 0 none does: no word needs a test for what it is.  All words
+ * of a zone are the same: who knows it compares it whole.
  *
  * A header starts with an `enum pagemap_kind`, and its second word tells kinds
  * apart as well: a slab has its keg's address there, a large block that of its
  * memory, a table that of another header or NULL.  A granule that several slabs
- * of private suppliers share has a table of its pages for a header.
+ * of private suppliers share has a table of its pages for a header, and so has
+ * one of a block of malloc, large or alone in its slab, that is their memory.
  *
  * What holds.
  *   1. An entry is zero for every granule that is not the library's.
@@ -59,9 +60,16 @@
 enum pagemap_kind {
 	PAGEMAP_NONE,
 	PAGEMAP_SLAB,
+	PAGEMAP_BLOCK, /* a slab that is one block of malloc */
 	PAGEMAP_LARGE,
 	PAGEMAP_PAGES,
 };
+
+UMA_FAST bool
+pagemap_is_slab(enum pagemap_kind kind)
+{
+	return kind == PAGEMAP_SLAB || kind == PAGEMAP_BLOCK;
+}
 
 #define PAGEMAP_SECOND sizeof(void *) /* where a header's second word is */
 
@@ -246,7 +254,8 @@ void pagemap_drop_leaf(void *leaf);
 
 /*
  * The same for a page range of a private supplier.  Refuses (false) a range
- * that overlaps anything in the map.
+ * that overlaps anything in the map but a block of malloc, which has no hit
+ * word from then on.
  */
 UMA_NODISCARD bool pagemap_set_pages(
     const void *address, size_t bytes, void *header, enum meta_how how);

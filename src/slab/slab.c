@@ -24,7 +24,6 @@ void
 slab_format(struct slab *s, const struct slab_layout *l, struct keg *keg,
     void *base, uint32_t limit, bool raw)
 {
-	s->kind = PAGEMAP_SLAB;
 	s->keg = keg;
 	s->base = base;
 	s->limit = limit;

@@ -61,7 +61,7 @@ void slab_layout_choose(
     struct slab_layout *layout, size_t item_bytes, size_t align);
 
 struct slab {
-	enum pagemap_kind kind; /* PAGEMAP_SLAB: first, see pagemap.h */
+	enum pagemap_kind kind; /* first, see pagemap.h */
 	uint8_t pflag;          /* UMA_SLAB_*, for the supplier */
 	uint8_t bin;
 	_Atomic uint16_t listed; /* is or will be on the keg's late list */
@@ -88,7 +88,10 @@ _Static_assert(offsetof(struct slab, keg) == PAGEMAP_SECOND, "tells kinds");
 /* Bytes of a header, with or without raw bits. */
 size_t slab_header_bytes(const struct slab_layout *l, bool raw);
 
-/* Fill in a zeroed header: all `limit` items free, and raw if there are. */
+/*
+ * Fill in a zeroed header, but for its kind: all `limit` items free, and raw if
+ * there are.
+ */
 void slab_format(struct slab *s, const struct slab_layout *l, struct keg *keg,
     void *base, uint32_t limit, bool raw);
 

@@ -307,7 +307,7 @@ check_interface(const struct vm_zone *z, const void *item)
 {
 	const struct slab *s = pagemap_find(item);
 
-	if (s != NULL && s->kind == PAGEMAP_SLAB &&
+	if (s != NULL && pagemap_is_slab(s->kind) &&
 	    (s->keg->zone->flags & UMA_ZONE_MALLOC) != 0)
 		uma_crime("zfree", "block of malloc", item, z->zname);
 }

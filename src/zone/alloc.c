@@ -215,7 +215,11 @@ zone_alloc_miss(struct uma_zone *zone)
 		item = percpu_pop(zone->caches);
 	if (item == NULL)
 		item = zone_refill(zone, M_NOWAIT);
-	if (item == NULL)
-		zone_count(&zone->fails, 1);
 	return item;
+}
+
+void
+zone_failed(struct uma_zone *zone)
+{
+	zone_count(&zone->fails, 1);
 }

@@ -102,7 +102,7 @@ take_caches(struct uma_zone *zone)
 		zone->caches = percpu_take(1);
 }
 
-/* What tells where an item starts in a slab's first granule; 0: nothing does. */
+/* What tells where an item starts in a slab's first granule; or 0. */
 static uint32_t
 magic_of(const struct slab_layout *l)
 {
@@ -154,6 +154,10 @@ fit_out(struct uma_zone *zone, const struct zone_plan *plan)
 	    (plan->flags & UMA_ZONE_ZINIT) != 0 ? zero_init : plan->init;
 	keg->fini = plan->fini;
 	keg->raw = keg->init != NULL || keg->fini != NULL;
+	keg->kind =
+	    (plan->flags & UMA_ZONE_MALLOC) != 0 && keg->layout.items == 1
+		? PAGEMAP_BLOCK
+		: PAGEMAP_SLAB;
 	keg->back = (plan->flags & UMA_ZONE_PAGEABLE) == 0;
 	keg->nofree = (plan->flags & UMA_ZONE_NOFREE) != 0;
 	size_caches(zone, keg->layout.stride);

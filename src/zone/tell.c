@@ -37,7 +37,7 @@ zone_tell(const void *address)
 	const char *item;
 	ptrdiff_t offset;
 
-	if (s == NULL || s->kind != PAGEMAP_SLAB)
+	if (s == NULL || !pagemap_is_slab(s->kind))
 		return;
 	l = &s->keg->layout;
 	item = slab_item(s, l, 0);

@@ -216,10 +216,11 @@ void zone_plan_2002(struct zone_plan *plan, int size, int align);
 UMA_NODISCARD bool zone_reserve(struct uma_zone *zone, size_t items);
 
 /*
- * alloc.c: what heap needs: the miss of a plain zone.  Never waits, counts
- * nothing failed but `fails`.
+ * alloc.c: what heap needs: the miss of a plain zone, which never waits; and
+ * that NULL was the answer in the end.
  */
 void *zone_alloc_miss(struct uma_zone *zone);
+void zone_failed(struct uma_zone *zone);
 
 /*
  * alloc.c: an item from the nearest place that has one, in every mode: this

@@ -135,12 +135,15 @@ TEST(null_is_freed_and_measured_in_peace)
 
 TEST(freed_memory_is_used_again)
 {
-	/* 20 GiB pass through: a malloc that keeps none of it cannot. */
-	for (size_t i = 0; i < 200000; i++) {
-		char *p = malloc(opaque(100000));
+	static const size_t sizes[] = { 100000, 300000 };
+
+	/* 20 GiB and 60 pass through: a malloc that keeps none cannot. */
+	for (size_t i = 0; i < 400000; i++) {
+		size_t n = sizes[i / 200000];
+		char *p = malloc(opaque(n));
 
 		REQUIRE(p != NULL);
-		p[i % 100000] = 1;
+		p[i % n] = 1;
 		free(p);
 	}
 }

@@ -278,7 +278,7 @@ TEST(external_memory)
 
 TEST(classes_used)
 {
-	static const size_t sizes[] = { 1, 100, 1000, 32768, 40000, 300000 };
+	static const size_t sizes[] = { 300000, 1, 100, 1000, 32768, 40000 };
 	struct uma_malloc_stats s;
 
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)

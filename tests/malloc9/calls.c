@@ -29,7 +29,7 @@ static bool
 try_again(int tried, bool done)
 {
 	if (tried != 0 && !done)
-		uma_mfree(uma_malloc(40000, M_CALLS, M_WAITOK), M_CALLS);
+		uma_mfree(uma_malloc(300000, M_CALLS, M_WAITOK), M_CALLS);
 	return tried < TRIES && !done;
 }
 

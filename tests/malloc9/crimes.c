@@ -147,7 +147,7 @@ TEST(foreign_pointers)
 TEST(wrong_type_in_debug_mode)
 {
 	void *block = uma_malloc(100, M_ONE, M_WAITOK);
-	void *large = uma_malloc(100000, M_ONE, M_WAITOK);
+	void *large = uma_malloc(300000, M_ONE, M_WAITOK);
 	void *mine = uma_malloc(10, M_TWO, M_WAITOK);
 
 	if (!is_debug())

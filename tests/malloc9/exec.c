@@ -13,6 +13,7 @@
 #endif
 
 static UMA_MALLOC_DEFINE(M_CODE, "code", "");
+static UMA_MALLOC_DEFINE(M_SIZED, "sized", "");
 
 /* A function that answers 42. */
 #if defined(__x86_64__)
@@ -109,6 +110,16 @@ TEST(every_way_to_ask)
 }
 
 /* It moves to where code may run, also when it would fit. */
+/* Its blocks are whole pages, which no class has. */
+TEST(sizes)
+{
+	void *block = uma_malloc_exec(70000, M_SIZED, M_WAITOK);
+
+	CHECK_EQ(numbers(M_SIZED).in_use, 1);
+	CHECK_EQ(numbers(M_SIZED).size_count, 0);
+	uma_mfree(block, M_SIZED);
+}
+
 TEST(realloc)
 {
 	char *block = uma_malloc(5000, M_CODE, M_WAITOK);

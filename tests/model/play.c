@@ -56,10 +56,13 @@ look_around(void)
 	/* Wakes it: its own zones are there from now on. */
 	uma_reclaim();
 	uma_stats(&before);
-	large = malloc(100000);
+	large = malloc(1000000);
 	uma_stats(&after);
 	play_preloaded = after.large_allocs != before.large_allocs;
 	free(large);
+	if (!play_preloaded && getenv("LD_PRELOAD") != NULL &&
+	    strstr(getenv("LD_PRELOAD"), "libuma_malloc") != NULL)
+		play_fail("malloc is not the preloaded one");
 	numbers_start();
 }
 

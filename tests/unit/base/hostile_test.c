@@ -104,7 +104,8 @@ TEST(every_third_supply_is_refused)
 	gate_leave();
 	CHECK_EQ(refused, HOSTILE ? COUNT / 3 : 0);
 	for (int i = 0; i < COUNT; i++) {
-		items[i] = uma_heap_alloc(40000, HEAP_RAW);
+		items[i] =
+		    uma_heap_alloc(i % 2 == 0 ? 40000 : 300000, HEAP_RAW);
 		CHECK(items[i] != NULL);
 	}
 	for (int i = 0; i < COUNT; i++)

@@ -9,12 +9,21 @@
 
 #include <string.h>
 #include <uma/stats.h>
+#include <uma/uma.h>
 
 #include "heap/heap.h"
 #include "hostile.h"
 #include "watch/watch.h"
+#include "zone/zone.h"
 
 enum { STEP = 4099, ROUNDS = 1000 };
+
+/* With a gap behind each there are none: its granule would be a second one. */
+#define SKIP_WATCHED() \
+	do { \
+		if (watch_on) \
+			SKIP("a tool watches"); \
+	} while (0)
 
 static void
 keep(const struct uma_zone_stats *zone, void *arg)
@@ -62,18 +71,29 @@ is_filled(const unsigned char *block, size_t bytes, unsigned char with)
 	return block[0] == with && memcmp(block, block + 1, bytes - 1) == 0;
 }
 
+static void
+check_size(size_t bytes)
+{
+	size_t room = round_up(bytes, GRANULE);
+	uint64_t before = numbers(room).allocs;
+	unsigned char *block = take(bytes, HEAP_RAW);
+
+	CHECK_EQ((uintptr_t)block % GRANULE, 0);
+	CHECK_EQ(uma_heap_usable(block, "test"), room);
+	CHECK_EQ(numbers(room).allocs, before + 1);
+	memset(block, 1, room);
+	uma_heap_free(block, "free");
+}
+
 TEST(every_size_is_an_item_of_the_granules_that_it_needs)
 {
-	for (size_t n = HEAP_SMALL_MAX + 1; n <= HEAP_MEDIUM_MAX; n += STEP) {
-		size_t room = round_up(n, GRANULE);
-		uint64_t before = numbers(room).allocs;
-		unsigned char *block = take(n, HEAP_RAW);
-
-		CHECK_EQ((uintptr_t)block % GRANULE, 0);
-		CHECK_EQ(uma_heap_usable(block, "test"), room);
-		CHECK_EQ(numbers(room).allocs, before + 1);
-		memset(block, 1, room);
-		uma_heap_free(block, "free");
+	SKIP_WATCHED();
+	for (size_t n = HEAP_SMALL_MAX + 1; n <= HEAP_MEDIUM_MAX; n += STEP)
+		check_size(n);
+	for (size_t n = GRANULE; n <= HEAP_MEDIUM_MAX; n += GRANULE) {
+		check_size(n);
+		if (n < HEAP_MEDIUM_MAX)
+			check_size(n + 1);
 	}
 }
 
@@ -89,8 +109,7 @@ TEST(what_is_larger_is_none)
 /* malloc's free has its class by the first granule; inside there is none. */
 TEST(the_hit_knows_where_a_block_starts)
 {
-	if (watch_on)
-		SKIP("hits are off");
+	SKIP_WATCHED();
 	for (size_t n = GRANULE; n <= HEAP_MEDIUM_MAX; n += GRANULE) {
 		unsigned char *block = take(n, HEAP_RAW);
 
@@ -106,8 +125,9 @@ TEST(the_hit_knows_where_a_block_starts)
 
 TEST(taken_and_freed_it_misses_no_more)
 {
-	if (HOSTILE || watch_on)
-		SKIP("records are refused at random, or hits are off");
+	SKIP_WATCHED();
+	if (HOSTILE)
+		SKIP("records are refused at random");
 	for (size_t n = GRANULE; n <= HEAP_MEDIUM_MAX; n += GRANULE) {
 		uint64_t before;
 
@@ -137,14 +157,14 @@ TEST(what_has_to_be_zero_is_a_run)
 	}
 }
 
-TEST(what_grows_is_a_run_and_grows_at_its_place)
+TEST(what_grows_is_a_run_that_grows_at_its_place)
 {
 	uint64_t before = large_allocs();
-	unsigned char *block = take(GRANULE / 2 + 1, HEAP_RAW);
+	unsigned char *block;
 	unsigned char *grown;
 
-	if (watch_on)
-		SKIP("a tool sees it move each time");
+	SKIP_WATCHED();
+	block = take(GRANULE / 2 + 1, HEAP_RAW);
 	memset(block, 7, GRANULE / 2 + 1);
 	/* There is room in its granule. */
 	grown = uma_heap_resize(block, GRANULE, "realloc");
@@ -154,25 +174,24 @@ TEST(what_grows_is_a_run_and_grows_at_its_place)
 	REQUIRE(grown != NULL);
 	CHECK_EQ(large_allocs(), before + 1);
 	CHECK(is_filled(grown, GRANULE / 2 + 1, 7));
-	/* Nothing lies behind the last run of all. */
-	block = grown;
-	for (size_t n = 3 * GRANULE; n <= 64 * GRANULE; n += GRANULE) {
-		grown = uma_heap_resize(grown, n, "realloc");
-		REQUIRE(grown != NULL);
-	}
-	CHECK(grown == block);
-	CHECK_EQ(large_allocs(), before + 1);
-	uma_heap_free(grown, "free");
+	/* Nobody is in its way: a run that was larger has shrunk. */
+	grown = uma_heap_resize(grown, 8 * GRANULE, "realloc");
+	REQUIRE(grown != NULL);
+	block = uma_heap_resize(grown, 2 * GRANULE, "realloc");
+	CHECK(block == grown);
+	block = uma_heap_resize(grown, 3 * GRANULE, "realloc");
+	CHECK(block == grown);
+	uma_heap_free(block, "free");
 }
 
 TEST(what_shrinks_stays_while_more_than_half_is_used)
 {
 	const size_t most = HEAP_MEDIUM_MAX;
-	unsigned char *block = take(most, HEAP_RAW);
+	unsigned char *block;
 	unsigned char *now;
 
-	if (watch_on)
-		SKIP("a tool sees it move each time");
+	SKIP_WATCHED();
+	block = take(most, HEAP_RAW);
 	memset(block, 9, most);
 	now = uma_heap_resize(block, most / 2 + 1, "realloc");
 	CHECK(now == block);
@@ -183,16 +202,110 @@ TEST(what_shrinks_stays_while_more_than_half_is_used)
 	uma_heap_free(now, "free");
 }
 
-TEST(alignments_up_to_a_granule)
+/* The room of a block, and how many large ones it counts for. */
+static void
+check_aligned(size_t bytes, size_t align, size_t room, unsigned large)
 {
-	for (size_t align = 16; align <= GRANULE; align *= 2) {
-		unsigned char *block =
-		    uma_heap_alloc_aligned(100000, align, HEAP_RAW);
+	uint64_t before = large_allocs();
+	void *block = uma_heap_alloc_aligned(bytes, align, HEAP_RAW);
 
-		REQUIRE(block != NULL);
-		CHECK_EQ((uintptr_t)block % align, 0);
-		CHECK_EQ(uma_heap_usable(block, "test"), 2 * GRANULE);
-		uma_heap_free(block, "free");
+	REQUIRE(block != NULL);
+	CHECK_EQ((uintptr_t)block % align, 0);
+	CHECK_EQ(uma_heap_usable(block, "test"), room);
+	CHECK_EQ(large_allocs(), before + large);
+	uma_heap_free(block, "free");
+}
+
+TEST(alignments_up_to_a_granule_are_a_class_s)
+{
+	SKIP_WATCHED();
+	for (size_t align = 16; align <= GRANULE; align *= 2)
+		check_aligned(100000, align, 2 * GRANULE, 0);
+	check_aligned(0, GRANULE, GRANULE, 0);
+	check_aligned(100, GRANULE, GRANULE, 0);
+	check_aligned(20000, GRANULE, GRANULE, 0);
+	check_aligned(100, 2 * GRANULE, GRANULE, 1);
+	check_aligned(100000, 2 * GRANULE, 2 * GRANULE, 1);
+}
+
+static void *
+supply(uma_zone_t zone, int size, uint8_t *pflag, int wait)
+{
+	(void)zone;
+	(void)wait;
+	*pflag = UMA_SLAB_PRIV;
+	return uma_heap_alloc_aligned((size_t)size, 4096, HEAP_RAW);
+}
+
+static void
+take_back(void *memory, int size, uint8_t pflag)
+{
+	(void)size;
+	(void)pflag;
+	uma_heap_free(memory, "free");
+}
+
+/* What uma.h promises of a large block holds for these as well. */
+TEST(they_supply_zones_with_pages)
+{
+	static const int sizes[] = { 64, 1000, 40000, 70000, 120000, 180000,
+		250000, 300000 };
+
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		enum { ITEMS = 5 };
+		char *items[ITEMS];
+		uma_zone_t zone = uma_zcreate(
+		    "supplied", (size_t)sizes[i], NULL, NULL, NULL, NULL, 7, 0);
+
+		REQUIRE(zone != NULL);
+		uma_zone_set_allocf(zone, supply);
+		uma_zone_set_freef(zone, take_back);
+		for (int round = 0; round < 2; round++) {
+			for (int j = 0; j < ITEMS; j++) {
+				items[j] = uma_zalloc(
+				    zone, HOSTILE ? M_WAITOK : M_NOWAIT);
+				REQUIRE(items[j] != NULL);
+				memset(items[j], j, (size_t)sizes[i]);
+			}
+			for (int j = 0; j < ITEMS; j++) {
+				CHECK(is_filled((unsigned char *)items[j],
+				    (size_t)sizes[i], (unsigned char)j));
+				uma_zfree(zone, items[j]);
+			}
+		}
+		CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+	}
+}
+
+/* Other zones' items that are whole granules have a hit, too. */
+TEST(the_hit_frees_items_of_whole_granules)
+{
+	static const int sizes[] = { 65536, 131072, 1 << 20 };
+
+	SKIP_WATCHED();
+	if (HOSTILE)
+		SKIP("records are refused at random");
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		struct uma_zone_stats before = { .struct_bytes =
+						     sizeof before };
+		struct uma_zone_stats after = before;
+		uma_zone_t zone = uma_zcreate(
+		    "granules", (size_t)sizes[i], NULL, NULL, NULL, NULL, 7, 0);
+		char *item;
+
+		REQUIRE(zone != NULL);
+		item = uma_zalloc(zone, M_WAITOK);
+		CHECK(zone_starts(zone, item));
+		CHECK(!zone_starts(zone, item + 16));
+		if (sizes[i] > 65536)
+			CHECK(!zone_starts(zone, item + 65536));
+		uma_zfree(zone, item);
+		uma_zone_stats(zone, &before);
+		for (unsigned r = 0; r < ROUNDS; r++)
+			uma_zfree(zone, uma_zalloc(zone, M_WAITOK));
+		uma_zone_stats(zone, &after);
+		CHECK(after.misses - before.misses < ROUNDS / 10);
+		CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
 	}
 }
 

@@ -680,6 +680,43 @@ TEST(a_large_block_without_room_in_the_page_map_leaves_nothing)
 	uma_heap_free(block, "free");
 }
 
+static void
+keep_medium(const struct uma_zone_stats *zone, void *arg)
+{
+	struct uma_zone_stats *out = arg;
+
+	if (strcmp(zone->name, "malloc-131072") == 0)
+		*out = *zone;
+}
+
+static struct uma_zone_stats
+medium_numbers(void)
+{
+	struct uma_zone_stats medium = { 0 };
+
+	uma_stats_walk(keep_medium, &medium);
+	return medium;
+}
+
+/* However often it was tried. */
+TEST(a_medium_block_that_is_refused_is_one_failure)
+{
+	struct uma_zone_stats before;
+	struct uma_zone_stats after;
+
+	/* None is left in the caches. */
+	REQUIRE(heap_wake());
+	uma_reclaim();
+	before = medium_numbers();
+	no_leaf = true;
+	CHECK(uma_heap_alloc(100000, HEAP_RAW) == NULL);
+	no_leaf = false;
+	after = medium_numbers();
+	CHECK_EQ(after.fails, before.fails + 1);
+	CHECK_EQ(after.allocs, before.allocs);
+	CHECK_EQ(after.slab_bytes, before.slab_bytes);
+}
+
 TEST(a_block_that_fits_stays_without_memory)
 {
 	void *block = uma_heap_alloc(30000, HEAP_RAW);

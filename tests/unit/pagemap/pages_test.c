@@ -22,7 +22,7 @@ static struct header {
 	enum pagemap_kind kind;
 	void *zeros[40];
 } slab = { PAGEMAP_SLAB, { NULL } }, other = { PAGEMAP_SLAB, { NULL } },
-  large = { PAGEMAP_LARGE, { NULL } };
+  large = { PAGEMAP_LARGE, { NULL } }, block = { PAGEMAP_BLOCK, { NULL } };
 
 static size_t page;
 static void (*beside)(void);
@@ -138,6 +138,30 @@ TEST(pages_of_a_large_block)
 	CHECK(pagemap_find(base + GRANULE + page) == &large);
 	pagemap_clear(base + GRANULE, GRANULE);
 	CHECK(pagemap_find(base + GRANULE) == NULL);
+}
+
+/* The same, where the block is a slab of its own; it has no hit any more. */
+TEST(pages_of_a_block_that_is_a_slab)
+{
+	start();
+	pagemap_open(NULL);
+	for (size_t second = 0; second < 2; second++) {
+		char *at = (char *)pagemap_window.base + second * GRANULE;
+		char *first = (char *)pagemap_window.base;
+
+		REQUIRE(
+		    pagemap_set(first, 2 * GRANULE, &block, 9, META_NORMAL));
+		CHECK_EQ(pagemap_hit(&pagemap_window, first), 9);
+		CHECK(pagemap_set_pages(at, page, &slab, META_NORMAL));
+		CHECK_EQ(pagemap_hit(&pagemap_window, at), 0);
+		CHECK(pagemap_find(at) == &slab);
+		CHECK(pagemap_find(at + page) == &block);
+		CHECK(!pagemap_set_pages(at, page, &other, META_NORMAL));
+		pagemap_clear_pages(at, page);
+		CHECK(pagemap_find(at) == &block);
+		pagemap_clear(first, 2 * GRANULE);
+		CHECK(pagemap_find(at) == NULL);
+	}
 }
 
 /* However often pages are entered where whole granules come and go. */
