@@ -138,6 +138,21 @@ class_for(size_t bytes, size_t align, enum heap_how how)
 	return index;
 }
 
+/*
+ * Who takes and frees medium blocks may never come by the supply, which large
+ * ones gave an occasion to look at the clock.
+ */
+#define TICK_EVERY 64u
+
+static void
+pass_time(void)
+{
+	if (++port_self()->mediums % TICK_EVERY == 0) {
+		supply_tick();
+		zone_reclaim_idle();
+	}
+}
+
 /* See heap.h. */
 void *
 heap_alloc_once(size_t bytes, size_t align, enum heap_how how, size_t *room)
@@ -147,6 +162,8 @@ heap_alloc_once(size_t bytes, size_t align, enum heap_how how, size_t *room)
 	if (index == HEAP_CLASSES)
 		return large_alloc(max_size(bytes, 1), align, how, room);
 	*room = heap_class_bytes(index);
+	if (bytes > HEAP_SMALL_MAX)
+		pass_time();
 	return class_alloc(index, bytes, how);
 }
 
@@ -284,6 +301,26 @@ resize_watched(void *block, size_t bytes, size_t was, const char *function)
 	return moved;
 }
 
+/* The same for one up to 32 KiB, and for items of other zones. */
+static bool
+stays(size_t was, size_t bytes)
+{
+	return bytes <= was && (bytes > was / 2 || was == HEAP_UNIT_BYTES);
+}
+
+/* A medium block stays with its granules, or becomes a run with others. */
+static bool
+medium_stays(void *block, size_t was, size_t bytes, const char *function)
+{
+	struct block b = identify(block, function);
+
+	if (round_up(bytes, GRANULE) == was)
+		return true;
+	if (b.zone->owner != 0 && large_from_slab(pagemap_find(block), bytes))
+		return true;
+	return stays(was, bytes);
+}
+
 /* A block stays when it fits and is not more than half wasted. */
 void *
 uma_heap_resize(void *block, size_t bytes, const char *function)
@@ -302,7 +339,9 @@ uma_heap_resize(void *block, size_t bytes, const char *function)
 		moved = large_resize(b.large, bytes);
 		if (moved != NULL)
 			return moved;
-	} else if (bytes <= was && (bytes > was / 2 || was == HEAP_UNIT_BYTES))
+	} else if (was > HEAP_SMALL_MAX && bytes > HEAP_SMALL_MAX
+		       ? medium_stays(block, was, bytes, function)
+		       : stays(was, bytes))
 		return block;
 	moved = heap_hit_alloc(bytes);
 	if (moved == NULL)

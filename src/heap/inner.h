@@ -6,6 +6,8 @@
 #include "heap/heap.h"
 #include "watch/watch.h"
 
+struct slab;
+
 struct large {
 	enum pagemap_kind kind; /* PAGEMAP_LARGE: first, see pagemap.h */
 	bool mapped;            /* a mapping of its own, not a run */
@@ -23,6 +25,11 @@ void *large_alloc(size_t bytes, size_t align, enum heap_how how, size_t *room);
 void large_free(struct large *l);
 /* At its place, or moved (mappings only); NULL: neither. */
 void *large_resize(struct large *l, size_t bytes);
+/*
+ * Make a medium block of a class, whose slab this is, a run of another length
+ * at its place.  False, with nothing changed, if it cannot be.
+ */
+UMA_NODISCARD bool large_from_slab(struct slab *s, size_t bytes);
 
 /*
  * asked.c: while a tool watches.  `room` is all that a block has for its user;

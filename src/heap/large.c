@@ -288,6 +288,48 @@ resize_run(struct large *l, size_t bytes)
 	return ok ? l->base : NULL;
 }
 
+/* Its granules become `want` bytes of them; inside the gate. */
+static bool
+take_over(struct large *l, struct slab *s, size_t want)
+{
+	struct uma_zone *zone = s->keg->zone;
+	size_t was = s->keg->layout.slab_bytes;
+
+	*l = (struct large){ PAGEMAP_LARGE, false, s->base, want };
+	if (want > was &&
+	    !supply_extend(l->base, was / GRANULE, (want - was) / GRANULE))
+		return false;
+	if (zone_part(zone, s, l)) {
+		if (want < was)
+			supply_give(l->base + want, (was - want) / GRANULE, 0,
+			    META_NORMAL);
+		return true;
+	}
+	if (want > was)
+		supply_give(
+		    l->base + was, (want - was) / GRANULE, 0, META_NORMAL);
+	return false;
+}
+
+bool
+large_from_slab(struct slab *s, size_t bytes)
+{
+	size_t want = round_up(bytes, GRANULE);
+	struct large *l;
+	bool ok;
+
+	if (bytes > HEAP_LARGE_MAX || !gate_enter())
+		return false;
+	l = header_take(META_NORMAL);
+	ok = l != NULL && take_over(l, s, want);
+	if (l != NULL && !ok)
+		header_give(l, META_NORMAL);
+	gate_leave();
+	if (ok)
+		count(PERCPU_IN, want);
+	return ok;
+}
+
 void *
 large_resize(struct large *l, size_t bytes)
 {

@@ -365,6 +365,42 @@ keg_grow(struct keg *keg, int wait, bool ready)
 	return s != NULL;
 }
 
+/* Whether nobody but the lock's holder has to do with a header. */
+static bool
+is_at_rest(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock)
+{
+	/* seq_cst, all three: as detach_idle() and slab_is_idle(). */
+	return s->bin == BIN_FULL &&
+	       atomic_load_explicit(&keg->claimers, memory_order_seq_cst) ==
+		   0 &&
+	       atomic_load_explicit(&s->pins, memory_order_seq_cst) == 0 &&
+	       atomic_load_explicit(&s->listed, memory_order_seq_cst) == 0;
+}
+
+bool
+keg_part(struct keg *keg, struct slab *s, void *header)
+{
+	bool parts;
+
+	if (!lock_take(&keg->lock))
+		return false;
+	keg_adopt_all(keg);
+	parts = is_at_rest(keg, s);
+	if (parts) {
+		tally_move(&keg->slabs, (size_t)-1);
+		tally_move(&keg->items, -(size_t)s->limit);
+	}
+	lock_drop(&keg->lock);
+	if (!parts)
+		return false;
+	pagemap_clear(s->base, keg->layout.slab_bytes);
+	/* Its leaf is there. */
+	if (!pagemap_set(s->base, GRANULE, header, 0, META_NORMAL))
+		__builtin_unreachable();
+	meta_give(s, header_bytes(keg), META_NORMAL);
+	return true;
+}
+
 /* Back a slab up to the end of an item, and some way beyond. */
 bool
 keg_back(struct keg *keg, struct slab *s, const char *item)

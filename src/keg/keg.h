@@ -197,6 +197,17 @@ void keg_filled(struct keg_work *work);
 /* After fork: forget what threads had under way that are no more. */
 void keg_fork_child(struct keg *keg);
 
+/*
+ * Part with a slab of one item, which is out, and that came from the supply:
+ * its memory is the caller's from now on, and its first granule `header`'s in
+ * the page map.
+ *
+ * Returns:  false, with nothing changed, if the lock is refused or somebody
+ *           still has to do with the slab's header.
+ * Context:  inside the gate.
+ */
+UMA_NODISCARD bool keg_part(struct keg *keg, struct slab *s, void *header);
+
 /* Items that are out; SIZE_MAX when the gate refuses. */
 size_t keg_out(struct keg *keg);
 

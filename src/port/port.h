@@ -117,6 +117,7 @@ struct port_self {
 	/* keg room: slabs in its hand, and what it has under way. */
 	struct slab *leaving;
 	struct keg_work *work;
+	unsigned mediums; /* heap room: blocks taken */
 	/* Of hostile builds: see config.h. */
 	uint32_t owns;     /* zone room */
 	unsigned supplies; /* supply room */

@@ -675,6 +675,17 @@ supply_trim(void)
 }
 
 void
+supply_tick(void)
+{
+	if (!gate_lock(&supply_lock))
+		return;
+	take_late();
+	if (decay())
+		lock_drop(&supply_lock);
+	gate_leave();
+}
+
+void
 supply_thp(enum supply_thp thp)
 {
 	supply.thp = thp;

@@ -83,6 +83,12 @@ UMA_NODISCARD bool supply_extend(void *base, size_t count, size_t more);
 void supply_trim(void);
 
 /*
+ * Forget what is free and should be by now, though nobody gives anything back.
+ * From anywhere.
+ */
+void supply_tick(void);
+
+/*
  * Whether who keeps something should look for what is idle.  Since this was
  * last true, used and free dirty memory came to more than ever before, by an
  * eighth and 1 MiB, or a tenth of a second passed and something was given back.

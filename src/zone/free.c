@@ -65,6 +65,15 @@ give_one(uma_zone_t zone, void *item, const char *function)
 	}
 }
 
+bool
+zone_part(struct uma_zone *zone, struct slab *s, void *header)
+{
+	if (!keg_part(&zone->keg, s, header))
+		return false;
+	zone_count(&zone->slow_frees, 1);
+	return true;
+}
+
 void
 zone_hand_in(struct uma_zone *zone, void *item, const char *function)
 {

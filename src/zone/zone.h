@@ -222,6 +222,10 @@ UMA_NODISCARD bool zone_reserve(struct uma_zone *zone, size_t items);
 void *zone_alloc_miss(struct uma_zone *zone);
 void zone_failed(struct uma_zone *zone);
 
+/* free.c: keg_part() with an item that a user has; it counts as freed. */
+UMA_NODISCARD bool zone_part(
+    struct uma_zone *zone, struct slab *s, void *header);
+
 /*
  * alloc.c: an item from the nearest place that has one, in every mode: this
  * CPU's cache, the depot, the keg.  It counts as taken, but no tool is told,

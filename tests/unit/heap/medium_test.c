@@ -13,6 +13,10 @@
 
 #include "heap/heap.h"
 #include "hostile.h"
+#include "lock/lock.h"
+#include "pagemap/pagemap.h"
+#include "port/port.h"
+#include "supply/supply.h"
 #include "watch/watch.h"
 #include "zone/zone.h"
 
@@ -157,49 +161,147 @@ TEST(what_has_to_be_zero_is_a_run)
 	}
 }
 
-TEST(what_grows_is_a_run_that_grows_at_its_place)
+/* Of the page map; a block of a class. */
+static struct keg *
+keg_of(const void *block)
+{
+	const struct slab *s = pagemap_find(block);
+
+	REQUIRE(s != NULL && pagemap_is_slab(s->kind));
+	return s->keg;
+}
+
+/* What moves because it grew is a run. */
+TEST(what_moves_to_grow_is_a_run)
 {
 	uint64_t before = large_allocs();
 	unsigned char *block;
-	unsigned char *grown;
 
 	SKIP_WATCHED();
-	block = take(GRANULE / 2 + 1, HEAP_RAW);
-	memset(block, 7, GRANULE / 2 + 1);
-	/* There is room in its granule. */
-	grown = uma_heap_resize(block, GRANULE, "realloc");
-	CHECK(grown == block);
-	CHECK_EQ(large_allocs(), before);
-	grown = uma_heap_resize(grown, GRANULE + 1, "realloc");
-	REQUIRE(grown != NULL);
+	block = take(30000, HEAP_RAW);
+	memset(block, 7, 30000);
+	block = uma_heap_resize(block, 40000, "realloc");
+	REQUIRE(block != NULL);
 	CHECK_EQ(large_allocs(), before + 1);
-	CHECK(is_filled(grown, GRANULE / 2 + 1, 7));
-	/* Nobody is in its way: a run that was larger has shrunk. */
-	grown = uma_heap_resize(grown, 8 * GRANULE, "realloc");
-	REQUIRE(grown != NULL);
-	block = uma_heap_resize(grown, 2 * GRANULE, "realloc");
-	CHECK(block == grown);
-	block = uma_heap_resize(grown, 3 * GRANULE, "realloc");
-	CHECK(block == grown);
+	CHECK(is_filled(block, 30000, 7));
 	uma_heap_free(block, "free");
 }
 
-TEST(what_shrinks_stays_while_more_than_half_is_used)
+/* Its granules become a run's; so it is neither copied nor kept whole. */
+static void
+check_resized(size_t from, size_t to)
 {
-	const size_t most = HEAP_MEDIUM_MAX;
+	struct uma_zone_stats was;
+	struct uma_zone_stats now;
 	unsigned char *block;
-	unsigned char *now;
+	uint64_t before;
+
+	/* Room behind it, if it is to grow: a run that was larger shrinks. */
+	uma_heap_free(take(64 * GRANULE, HEAP_RAW), "free");
+	uma_reclaim();
+	block = take(from, HEAP_RAW);
+	memset(block, 5, from);
+	was = numbers(from);
+	before = large_allocs();
+	CHECK(uma_heap_resize(block, to, "realloc") == block);
+	CHECK_EQ(uma_heap_usable(block, "test"), round_up(to, GRANULE));
+	CHECK(is_filled(block, min_size(from, to), 5));
+	CHECK_EQ(large_allocs(), before + 1);
+	now = numbers(from);
+	CHECK_EQ(now.used_items, was.used_items - 1);
+	CHECK_EQ(now.slab_bytes, was.slab_bytes - from);
+	for (size_t at = GRANULE; at < from; at += GRANULE)
+		CHECK(pagemap_find(block + at) == NULL);
+	memset(block, 6, round_up(to, GRANULE));
+	uma_heap_free(block, "free");
+}
+
+TEST(with_other_granules_it_becomes_a_run_at_its_place)
+{
+	SKIP_WATCHED();
+	check_resized(GRANULE, GRANULE + 1);
+	check_resized(GRANULE, 4 * GRANULE);
+	check_resized(4 * GRANULE, 40 * GRANULE);
+	check_resized(2 * GRANULE, GRANULE);
+	check_resized(3 * GRANULE, 2 * GRANULE - 1);
+	check_resized(4 * GRANULE, 3 * GRANULE);
+	check_resized(4 * GRANULE, 40000);
+}
+
+TEST(with_the_same_granules_it_stays)
+{
+	unsigned char *block;
+	uint64_t before = large_allocs();
 
 	SKIP_WATCHED();
-	block = take(most, HEAP_RAW);
-	memset(block, 9, most);
-	now = uma_heap_resize(block, most / 2 + 1, "realloc");
-	CHECK(now == block);
-	now = uma_heap_resize(block, most / 2, "realloc");
+	block = take(GRANULE / 2 + 1, HEAP_RAW);
+	CHECK(uma_heap_resize(block, GRANULE, "realloc") == block);
+	CHECK(uma_heap_resize(block, GRANULE / 2 + 1, "realloc") == block);
+	CHECK_EQ(large_allocs(), before);
+	uma_heap_free(block, "free");
+}
+
+/* One that cannot: in a handler, or while another looks at the header. */
+static void
+check_refused(size_t from, size_t to, bool inside)
+{
+	unsigned char *block = take(from, HEAP_RAW);
+	unsigned char *now;
+	struct keg *keg = keg_of(block);
+
+	memset(block, 8, from);
+	if (inside)
+		REQUIRE(gate_enter());
+	else
+		atomic_fetch_add(&keg->claimers, 1);
+	now = uma_heap_resize(block, to, "realloc");
+	if (inside)
+		gate_leave();
+	else
+		atomic_fetch_sub(&keg->claimers, 1);
 	REQUIRE(now != NULL);
-	CHECK_EQ(uma_heap_usable(now, "test"), most / 2);
-	CHECK(is_filled(now, most / 2, 9));
+	CHECK(now != block || to > from / 2);
+	CHECK(uma_heap_usable(now, "test") >= to);
+	CHECK(is_filled(now, min_size(from, to), 8));
 	uma_heap_free(now, "free");
+	/* What was behind it is nobody's again. */
+	check_resized(from, to);
+}
+
+TEST(who_is_refused_that_moves)
+{
+	SKIP_WATCHED();
+	for (int inside = 0; inside < 2; inside++) {
+		check_refused(GRANULE, 2 * GRANULE, inside != 0);
+		check_refused(4 * GRANULE, 8 * GRANULE, inside != 0);
+		check_refused(4 * GRANULE, 40000, inside != 0);
+		check_refused(4 * GRANULE, 3 * GRANULE, inside != 0);
+	}
+}
+
+/* Free memory goes back beside who uses nothing but medium blocks. */
+TEST(time_passes_for_who_has_only_these)
+{
+	enum { BLOCKS = 6, TURNS = 1000 };
+	unsigned char *blocks[BLOCKS];
+	size_t dirty;
+	int turns = 0;
+
+	SKIP_WATCHED();
+	for (int i = 0; i < BLOCKS; i++) {
+		blocks[i] = take(1 << 20, HEAP_RAW);
+		memset(blocks[i], 1, 1 << 20);
+	}
+	for (int i = 0; i < BLOCKS; i++)
+		uma_heap_free(blocks[i], "free");
+	dirty = supply_dirty_bytes();
+	CHECK(dirty >= BLOCKS << 20);
+	while (supply_dirty_bytes() > dirty / 4 && turns++ < TURNS) {
+		for (int i = 0; i < 64; i++)
+			uma_heap_free(take(100000, HEAP_RAW), "free");
+		port_sleep(10000000);
+	}
+	CHECK(turns < TURNS);
 }
 
 /* The room of a block, and how many large ones it counts for. */
