@@ -37,8 +37,8 @@ CAUSES = (
      "as kernel/short, and nearly all nodes pass through the slabs in each "
      "round"),
     ("kernel/large", "ns", "*",
-     "freed memory is kept within a bound, and the stores of the row wait at "
-     "the first locked instruction: docs/design/speed.md"),
+     "blocks above 256 KiB come from the supply, where the row's stores wait "
+     "at the first locked instruction: docs/design/speed.md"),
     ("kernel/large", "peak-mib", "*",
      "freed memory that is soon taken again is kept; jemalloc, which keeps "
      "least, takes ten times as long"),
