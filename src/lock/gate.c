@@ -61,12 +61,14 @@ enter(void)
 
 /*
  * Most forks are over in a moment, and the emergency source costs a mapping:
- * wait a little.  Not for longer, as the forker may wait for this thread.
+ * wait a little.  Not for longer, as the forker may wait for this thread, and
+ * not in a handler that came as its own thread's fork began or ended: that goes
+ * on when the handler is done, and with a quick timer the next one is due then.
  */
 UMA_SLOW static bool
 enter_late(void)
 {
-	if (gate_is_inside())
+	if (gate_is_inside() || port_self()->edges != 0)
 		return false;
 	for (unsigned looks = 0; looks < LOOKS; looks++) {
 		uint32_t now =
@@ -141,6 +143,19 @@ must_wait(bool nested)
 }
 
 /*
+ * This thread's count of forks and the process' are about to differ, or are the
+ * same again.
+ */
+static void
+at_edge(int more)
+{
+	/* Handlers of this thread see it before what is between, or after. */
+	atomic_signal_fence(memory_order_seq_cst);
+	port_self()->edges += (unsigned)more;
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+/*
  * Wait until nobody else is inside.  A handler that forks may have
  * interrupted its own thread inside, or in the one instruction between two
  * states, where it cannot tell whether it is counted: then it allows for one.
@@ -154,12 +169,14 @@ gate_fork_prepare(void)
 	bool nested = self->gate != OUTSIDE;
 	unsigned turns = 0;
 
+	at_edge(1);
 	self->forks++;
 	if (nested)
 		atomic_fetch_add_explicit(
 		    &nested_forks, 1, memory_order_seq_cst);
 	/* seq_cst, pairs with the load in gate_enter(). */
 	atomic_fetch_add_explicit(&forks, 1, memory_order_seq_cst);
+	at_edge(-1);
 	while (must_wait(nested))
 		port_give_way(&turns);
 }
@@ -169,12 +186,14 @@ gate_fork_parent(void)
 {
 	struct port_self *self = port_self();
 
+	at_edge(1);
 	self->forks--;
 	if (self->gate != OUTSIDE)
 		atomic_fetch_sub_explicit(
 		    &nested_forks, 1, memory_order_seq_cst);
 	/* release: what the forker did is seen by who enters next. */
 	atomic_fetch_sub_explicit(&forks, 1, memory_order_release);
+	at_edge(-1);
 	port_wake(&forks, INT32_MAX);
 }
 
@@ -193,9 +212,11 @@ gate_fork_child(void)
 		    &cells[i].inside, 0, memory_order_relaxed);
 	if (self->gate == INSIDE)
 		atomic_store_explicit(my_cell(), 1, memory_order_relaxed);
+	at_edge(1);
 	self->forks--;
 	atomic_store_explicit(&nested_forks,
 	    self->gate != OUTSIDE ? (int32_t)self->forks : 0,
 	    memory_order_relaxed);
 	atomic_store_explicit(&forks, self->forks, memory_order_relaxed);
+	at_edge(-1);
 }

@@ -6,6 +6,7 @@
 
 #include "lock/lock.h"
 #include "port/port.h"
+#include "trapped.h"
 
 #define THREADS 3
 #define TURNS   20000
@@ -114,5 +115,58 @@ TEST_TIME(what_nobody_fetches_is_free, 60) UMA_UNCHECKED_LOCKS
 	lock_drop(&lock);
 	CHECK_EQ(atomic_load(&lock.word), 0);
 }
+
+/* ---- handlers that come at any instruction of a fork ---- */
+
+bool __real_port_wait(
+    _Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns);
+bool __wrap_port_wait(
+    _Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns);
+
+static unsigned waits;
+
+bool
+__wrap_port_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns)
+{
+	waits++;
+	return __real_port_wait(word, expected, timeout_ns);
+}
+
+#if TRAPPED
+static unsigned entered;
+
+static void
+pass(int sig)
+{
+	(void)sig;
+	trap_steps++;
+	if (gate_enter()) {
+		entered++;
+		gate_leave();
+	}
+}
+
+/* Its own thread goes on when it is done: to wait for that is to no end. */
+TEST(a_handler_does_not_wait_for_its_own_thread_s_fork)
+{
+	void (*const parts[])(void) = { gate_fork_prepare, gate_fork_parent,
+		gate_fork_prepare, gate_fork_child };
+
+	REQUIRE(signal(SIGTRAP, pass) != SIG_ERR);
+	waits = 0;
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+		entered = 0;
+		trap_each(true);
+		parts[i]();
+		trap_each(false);
+		CHECK(trap_steps > 20);
+		/* Before and after the few at the edge. */
+		CHECK(entered > 4 && entered < (unsigned)trap_steps);
+	}
+	CHECK_EQ(waits, 0);
+	CHECK(gate_enter());
+	gate_leave();
+}
+#endif
 
 TEST_MAIN
