@@ -357,7 +357,7 @@ TEST(they_supply_zones_with_pages)
 		enum { ITEMS = 5 };
 		char *items[ITEMS];
 		uma_zone_t zone = uma_zcreate(
-		    "supplied", (size_t)sizes[i], NULL, NULL, NULL, NULL, 7, 0);
+		    "supplied", sizes[i], NULL, NULL, NULL, NULL, 7, 0);
 
 		REQUIRE(zone != NULL);
 		uma_zone_set_allocf(zone, supply);
@@ -392,7 +392,7 @@ TEST(the_hit_frees_items_of_whole_granules)
 						     sizeof before };
 		struct uma_zone_stats after = before;
 		uma_zone_t zone = uma_zcreate(
-		    "granules", (size_t)sizes[i], NULL, NULL, NULL, NULL, 7, 0);
+		    "granules", sizes[i], NULL, NULL, NULL, NULL, 7, 0);
 		char *item;
 
 		REQUIRE(zone != NULL);
