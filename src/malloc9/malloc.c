@@ -78,7 +78,9 @@ take_large(size_t size, struct malloc_type *type, int flags)
 	void *block = NULL;
 	size_t bytes;
 
-	if (likely(class_open(type, class_of(size))) && size <= HEAP_LARGE_MAX)
+	/* A small one comes here before the start: there are no classes. */
+	if (likely(size > HEAP_SMALL_MAX) && size <= HEAP_LARGE_MAX &&
+	    likely(class_open(type, class_of(size))))
 		block = heap_alloc_once(size, ALIGN_MIN,
 		    (flags & M_ZERO) != 0 ? HEAP_ZERO : HEAP_RAW, &bytes);
 	if (unlikely(block == NULL))
