@@ -310,13 +310,14 @@ stays(size_t was, size_t bytes)
 
 /* A medium block stays with its granules, or becomes a run with others. */
 static bool
-medium_stays(void *block, size_t was, size_t bytes, const char *function)
+medium_stays(const void *block, size_t was, size_t bytes)
 {
-	struct block b = identify(block, function);
+	struct slab *s = pagemap_find(block);
 
 	if (round_up(bytes, GRANULE) == was)
 		return true;
-	if (b.zone->owner != 0 && large_from_slab(pagemap_find(block), bytes))
+	/* Items of a user's zone are its own. */
+	if (s->keg->zone->owner != 0 && large_from_slab(s, bytes))
 		return true;
 	return stays(was, bytes);
 }
@@ -340,7 +341,7 @@ uma_heap_resize(void *block, size_t bytes, const char *function)
 		if (moved != NULL)
 			return moved;
 	} else if (was > HEAP_SMALL_MAX && bytes > HEAP_SMALL_MAX
-		       ? medium_stays(block, was, bytes, function)
+		       ? medium_stays(block, was, bytes)
 		       : stays(was, bytes))
 		return block;
 	moved = heap_hit_alloc(bytes);

@@ -347,7 +347,7 @@ take_back(void *memory, int size, uint8_t pflag)
 	uma_heap_free(memory, "free");
 }
 
-/* What uma.h promises of a large block holds for these as well. */
+/* As uma.h promises of any block that is aligned. */
 TEST(they_supply_zones_with_pages)
 {
 	static const int sizes[] = { 64, 1000, 40000, 70000, 120000, 180000,
