@@ -164,7 +164,6 @@ large_room(const struct large *l)
 void *
 large_alloc(size_t bytes, size_t align, enum heap_how how, size_t *room)
 {
-	bool inside;
 	size_t dirty;
 	enum meta_how source;
 	struct large *l;
@@ -173,8 +172,7 @@ large_alloc(size_t bytes, size_t align, enum heap_how how, size_t *room)
 	if (bytes > HEAP_MAX - GRANULE)
 		return NULL;
 	align = max_size(align, GRANULE);
-	inside = gate_enter();
-	source = inside ? META_NORMAL : META_EMERGENCY;
+	source = meta_enter();
 	l = header_take(source);
 	if (l != NULL)
 		l->mapped = how == HEAP_ALONE || bytes > HEAP_LARGE_MAX ||
@@ -194,8 +192,7 @@ large_alloc(size_t bytes, size_t align, enum heap_how how, size_t *room)
 			header_give(l, source);
 		}
 	}
-	if (inside)
-		gate_leave();
+	meta_leave(source);
 	if (block == NULL)
 		return NULL;
 	count(PERCPU_IN, l->bytes);
@@ -215,19 +212,16 @@ void
 large_free(struct large *l)
 {
 	struct large was = *l;
-	bool inside;
 	enum meta_how how;
 
 	if (unlikely(watch_on))
 		asked_give_large(l);
 	count(PERCPU_OUT, was.bytes);
-	inside = gate_enter();
-	how = inside ? META_NORMAL : META_EMERGENCY;
+	how = meta_enter();
 	pagemap_clear(was.base, GRANULE);
 	header_give(l, how);
 	give_memory(&was, how);
-	if (inside)
-		gate_leave();
+	meta_leave(how);
 }
 
 /*
@@ -238,16 +232,15 @@ static void *
 resize_mapping(struct large *l, size_t bytes)
 {
 	size_t want = round_up(bytes, port_page_bytes());
-	bool inside;
+	enum meta_how how;
 	void *leaf;
 	char *base;
 
 	if (want == l->bytes)
 		return l->base;
-	inside = gate_enter();
-	leaf = pagemap_hold_leaf(inside ? META_NORMAL : META_EMERGENCY);
-	if (inside)
-		gate_leave();
+	how = meta_enter();
+	leaf = pagemap_hold_leaf(how);
+	meta_leave(how);
 	if (leaf == NULL)
 		return NULL;
 	/* The entry goes first: a mapping that moves leaves its address. */

@@ -32,11 +32,12 @@ kind_of(const struct keg *keg)
  * last.
  */
 static bool
-reserve_items(struct keg *keg, struct keg_work *work, struct slab *s)
+reserve_items(
+    struct keg *keg, struct keg_work *work, struct slab *s, enum meta_how how)
 {
 	size_t limit = keg->layout.items;
 
-	if (!gate_lock(&keg->lock)) {
+	if (how != META_NORMAL || !lock_take(&keg->lock)) {
 		if (keg->object != NULL || keg_is_frozen(keg))
 			return false;
 		tally_add(&keg->making, limit);
@@ -58,7 +59,7 @@ reserve_items(struct keg *keg, struct keg_work *work, struct slab *s)
 		keg->object_at += keg->layout.slab_bytes;
 		UMA_ASSERT(keg->object_at <= keg->object_bytes);
 	}
-	gate_unlock(&keg->lock);
+	lock_drop(&keg->lock);
 	return limit != 0;
 }
 
@@ -73,28 +74,6 @@ static size_t
 header_bytes(const struct keg *keg)
 {
 	return slab_header_bytes(&keg->layout, keg->raw);
-}
-
-static struct slab *
-take_header(struct keg *keg)
-{
-	bool inside = gate_enter();
-	struct slab *s =
-	    meta_take(header_bytes(keg), inside ? META_NORMAL : META_EMERGENCY);
-
-	if (inside)
-		gate_leave();
-	return s;
-}
-
-static void
-give_header(struct keg *keg, struct slab *s)
-{
-	bool inside = gate_enter();
-
-	meta_give(s, header_bytes(keg), inside ? META_NORMAL : META_EMERGENCY);
-	if (inside)
-		gate_leave();
 }
 
 /* A private supplier's memory, checked; handed back if it is no good. */
@@ -117,18 +96,14 @@ take_private(struct keg *keg, int wait, uint8_t *pflag)
 }
 
 static void *
-take_supply(struct keg *keg, uint8_t *pflag, size_t *backed)
+take_supply(struct keg *keg, uint8_t *pflag, size_t *backed, enum meta_how how)
 {
 	size_t count = keg->layout.slab_bytes / GRANULE;
 	size_t filled = keg->back ? (tally_get(&keg->slabs) + 1) * count : 0;
 	struct supply_run run;
-	bool inside = gate_enter();
-	bool ok = supply_take(&run, count, max_size(GRANULE, keg->layout.align),
-	    filled, kind_of(keg), inside ? META_NORMAL : META_EMERGENCY);
 
-	if (inside)
-		gate_leave();
-	if (!ok)
+	if (!supply_take(&run, count, max_size(GRANULE, keg->layout.align),
+		filled, kind_of(keg), how))
 		return NULL;
 	*pflag = run.boot ? UMA_SLAB_BOOT : UMA_SLAB_KMEM;
 	*backed = run.backed;
@@ -136,39 +111,32 @@ take_supply(struct keg *keg, uint8_t *pflag, size_t *backed)
 }
 
 static void
-give_memory(struct keg *keg, void *memory, uint8_t pflag, size_t backed)
+give_memory(struct keg *keg, struct slab *s, enum meta_how *how)
 {
 	size_t bytes = keg->layout.slab_bytes;
-	bool inside;
 
 	if (keg->object != NULL)
 		return;
-	if (keg->allocf != NULL) {
-		watch_open(memory, bytes, PORT_KEPT);
-		if (keg->freef != NULL)
-			keg->freef(memory, (int)bytes, pflag);
+	if (keg->allocf == NULL) {
+		supply_give(
+		    s->base, bytes / GRANULE, tally_get(&s->ready), *how);
 		return;
 	}
-	inside = gate_enter();
-	supply_give(memory, bytes / GRANULE, backed,
-	    inside ? META_NORMAL : META_EMERGENCY);
-	if (inside)
-		gate_leave();
+	meta_leave(*how);
+	watch_open(s->base, bytes, PORT_KEPT);
+	if (keg->freef != NULL)
+		keg->freef(s->base, (int)bytes, s->pflag);
+	*how = meta_enter();
 }
 
 static bool
-enter_map(struct keg *keg, struct slab *s)
+enter_map(struct keg *keg, struct slab *s, enum meta_how how)
 {
 	size_t bytes = keg->layout.slab_bytes;
-	bool inside = gate_enter();
-	enum meta_how how = inside ? META_NORMAL : META_EMERGENCY;
-	bool ok = keg->allocf != NULL
-		      ? pagemap_set_pages(s->base, bytes, s, how)
-		      : pagemap_set(s->base, bytes, s, keg->hit, how);
 
-	if (inside)
-		gate_leave();
-	return ok;
+	return keg->allocf != NULL
+		   ? pagemap_set_pages(s->base, bytes, s, how)
+		   : pagemap_set(s->base, bytes, s, keg->hit, how);
 }
 
 static void
@@ -210,15 +178,20 @@ init_all(struct keg *keg, struct slab *s)
 /* Memory for a slab, and where it came from. */
 static void *
 take_memory(struct keg *keg, const struct slab *s, int wait, uint8_t *pflag,
-    size_t *backed)
+    size_t *backed, enum meta_how *how)
 {
+	void *memory;
+
 	*pflag = UMA_SLAB_KMAP;
 	*backed = 0;
 	if (keg->object != NULL)
 		return s->base;
-	if (keg->allocf != NULL)
-		return take_private(keg, wait, pflag);
-	return take_supply(keg, pflag, backed);
+	if (keg->allocf == NULL)
+		return take_supply(keg, pflag, backed, *how);
+	meta_leave(*how);
+	memory = take_private(keg, wait, pflag);
+	*how = meta_enter();
+	return memory;
 }
 
 /* Part of an object cannot be given back: wait until it can be backed. */
@@ -239,49 +212,73 @@ await_backing(struct keg *keg, struct slab *s, const char *item)
  * nothing can, see zone_settle().
  */
 static bool
-furnish(struct keg *keg, struct slab *s, int wait, bool ready)
+furnish(struct keg *keg, struct slab *s, int wait, enum meta_how *how)
 {
-	const struct slab_layout *l = &keg->layout;
 	uint8_t pflag;
 	size_t backed;
-	const char *last;
-	void *memory = take_memory(keg, s, wait, &pflag, &backed);
+	void *memory = take_memory(keg, s, wait, &pflag, &backed, how);
 
 	if (memory == NULL)
 		return false;
 	s->kind = keg->kind;
-	slab_format(s, l, keg, memory, s->limit, keg->raw);
-	last = s->base + l->slab_bytes - l->stride;
+	slab_format(s, &keg->layout, keg, memory, s->limit, keg->raw);
 	s->bin = BIN_UNLINKED;
 	s->pflag = pflag;
 	tally_set(&s->ready, backed);
-	if (!enter_map(keg, s)) {
-		give_memory(keg, memory, pflag, backed);
-		return false;
-	}
-	if (!ready || !keg->back)
+	if (enter_map(keg, s, *how))
 		return true;
-	if (keg->object != NULL) {
-		await_backing(keg, s, last);
-		return true;
-	}
-	if (keg_back(keg, s, last))
-		return true;
-	leave_map(keg, s);
-	give_memory(keg, memory, pflag, backed);
+	give_memory(keg, s, how);
 	return false;
 }
 
-/* Tell a tool of a slab that nobody else knows. */
+/* Tell a tool, if there is one, of a slab that nobody else knows. */
 static void
 tell_of(struct keg *keg, struct slab *s,
     void (*tell)(const struct watch_slab *slab))
 {
 	const struct slab_layout *l = &keg->layout;
-	struct watch_slab slab = { s->base, l->slab_bytes, slab_item(s, l, 0),
-		l->stride, l->items };
 
-	tell(&slab);
+	if (unlikely(watch_on)) {
+		struct watch_slab slab = { s->base, l->slab_bytes,
+			slab_item(s, l, 0), l->stride, l->items };
+
+		tell(&slab);
+	}
+}
+
+/* Back all of a slab; what is part of an object is waited for. */
+static bool
+back_all(struct keg *keg, struct slab *s)
+{
+	const char *last =
+	    s->base + keg->layout.slab_bytes - keg->layout.stride;
+
+	if (!keg->back)
+		return true;
+	if (keg->object == NULL)
+		return keg_back(keg, s, last);
+	await_backing(keg, s, last);
+	return true;
+}
+
+/* Make all its items ready.  False, without its memory, if that cannot be. */
+static bool
+make_all_ready(struct keg *keg, struct slab *s, enum meta_how *how)
+{
+	bool backed;
+
+	meta_leave(*how);
+	backed = back_all(keg, s);
+	if (!backed)
+		leave_map(keg, s);
+	else {
+		tell_of(keg, s, watch_slab_made);
+		init_all(keg, s);
+	}
+	*how = meta_enter();
+	if (!backed)
+		give_memory(keg, s, how);
+	return backed;
 }
 
 void
@@ -318,47 +315,47 @@ keg_filled(struct keg_work *work)
 
 /* A slab that is not linked yet; `ready`: all its items initialised. */
 struct slab *
-keg_make(struct keg *keg, struct keg_work *work, int wait, bool ready)
+keg_make(struct keg *keg, struct keg_work *work, int wait, bool ready,
+    enum meta_how *how)
 {
 	struct slab *s;
 
 	/* A look, which spares a header; reserve_items() decides. */
 	if (keg_is_complete(keg))
 		return NULL;
-	s = take_header(keg);
+	s = meta_take(header_bytes(keg), *how);
 	if (s == NULL) {
 		tally_add(&keg->refusals, 1);
 		return NULL;
 	}
-	if (!reserve_items(keg, work, s)) {
-		give_header(keg, s);
+	if (!reserve_items(keg, work, s, *how)) {
+		meta_give(s, header_bytes(keg), *how);
 		return NULL;
 	}
-	if (!furnish(keg, s, wait, ready)) {
-		give_header(keg, s);
+	if (!furnish(keg, s, wait, how) ||
+	    (ready && !make_all_ready(keg, s, how))) {
+		meta_give(s, header_bytes(keg), *how);
 		unreserve_items(keg, work);
 		tally_add(&keg->refusals, 1);
 		return NULL;
 	}
-	if (unlikely(watch_on))
+	if (!ready)
 		tell_of(keg, s, watch_slab_made);
-	if (ready)
-		init_all(keg, s);
 	return s;
 }
 
 bool
-keg_grow(struct keg *keg, int wait, bool ready)
+keg_grow(struct keg *keg, int wait, bool ready, enum meta_how *how)
 {
 	struct keg_work work;
 	struct slab *s;
 
 	keg_begin(keg, &work);
-	s = keg_make(keg, &work, wait, ready);
-	if (s != NULL && gate_lock(&keg->lock)) {
+	s = keg_make(keg, &work, wait, ready, how);
+	if (s != NULL && *how == META_NORMAL && lock_take(&keg->lock)) {
 		keg_adopt(keg, s);
 		work.making = 0;
-		gate_unlock(&keg->lock);
+		lock_drop(&keg->lock);
 	} else if (s != NULL)
 		keg_list(keg, s);
 	keg_end(&work);
@@ -467,18 +464,17 @@ keg_dispose(const struct slab *before)
 	while (self->leaving != before) {
 		struct slab *s = self->leaving;
 		struct keg *keg = s->keg;
-		void *memory = s->base;
-		uint8_t pflag = s->pflag;
 		uint32_t limit = s->limit;
-		size_t backed = tally_get(&s->ready);
+		enum meta_how how;
 
 		fini_all(keg, s);
-		if (unlikely(watch_on))
-			tell_of(keg, s, watch_slab_ended);
+		tell_of(keg, s, watch_slab_ended);
 		leave_map(keg, s);
-		give_memory(keg, memory, pflag, backed);
+		how = meta_enter();
+		give_memory(keg, s, &how);
 		self->leaving = s->next;
-		give_header(keg, s);
+		meta_give(s, header_bytes(keg), how);
+		meta_leave(how);
 		/*
 		 * From here on the zone may go.  release, pairs with the load
 		 * in take_apart(): what fini did is seen by who ends the zone.

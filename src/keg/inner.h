@@ -48,11 +48,12 @@ void keg_end(const struct keg_work *work);
 
 /*
  * grow.c: one more slab, linked; or an unlinked one, which `work` is making
- * until another can adopt it.
+ * until another can adopt it.  In a stay of the caller's, which ends before
+ * functions of the user run, and is followed by another.
  */
-bool keg_grow(struct keg *keg, int wait, bool ready);
-struct slab *keg_make(
-    struct keg *keg, struct keg_work *work, int wait, bool ready);
+bool keg_grow(struct keg *keg, int wait, bool ready, enum meta_how *how);
+struct slab *keg_make(struct keg *keg, struct keg_work *work, int wait,
+    bool ready, enum meta_how *how);
 bool keg_back(struct keg *keg, struct slab *s, const char *item);
 
 #endif /* KEG_INNER_H */

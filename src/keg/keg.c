@@ -152,6 +152,7 @@ claim(struct keg *keg, struct keg_work *work, void **out, int wait)
 {
 	struct slab *s;
 	struct slab *none = NULL;
+	enum meta_how how;
 	uint32_t i;
 
 	/* acquire, pairs with the exchange below. */
@@ -169,7 +170,9 @@ claim(struct keg *keg, struct keg_work *work, void **out, int wait)
 			memory_order_relaxed))
 			keg_list(keg, s);
 	}
-	s = keg_make(keg, work, wait, false);
+	how = meta_enter();
+	s = keg_make(keg, work, wait, false, &how);
+	meta_leave(how);
 	if (s == NULL)
 		return false;
 	i = 0;
@@ -212,25 +215,22 @@ take_emergency(struct keg *keg, void **out, int wait)
 size_t
 keg_take(struct keg *keg, void **out, size_t want, int wait)
 {
+	enum meta_how how;
 	size_t n;
-	bool plain;
+	bool plain = true;
 
 	if (unlikely(!atomic_load_explicit(&keg->used, memory_order_relaxed)))
 		/* release, pairs with keg_is_used(). */
 		atomic_store_explicit(&keg->used, true, memory_order_release);
-	for (;;) {
-		if (!gate_enter())
-			return take_emergency(keg, out, wait);
-		plain = true;
-		n = take_free(keg, out, want, &plain);
-		gate_leave();
-		if (n == BLOCKED)
-			return take_emergency(keg, out, wait);
-		if (n != 0)
-			return plain ? n : make_ready(keg, out, n);
-		if (!keg_grow(keg, wait, false))
-			return 0;
-	}
+	how = meta_enter();
+	do
+		n = how == META_NORMAL ? take_free(keg, out, want, &plain)
+				       : BLOCKED;
+	while (n == 0 && keg_grow(keg, wait, false, &how));
+	meta_leave(how);
+	if (n == BLOCKED)
+		return take_emergency(keg, out, wait);
+	return plain ? n : make_ready(keg, out, n);
 }
 
 /* An idle slab is no more of this keg, but in this thread's hand. */
@@ -403,9 +403,15 @@ keg_return(struct keg *keg, void **items, size_t count, const char *function)
 bool
 keg_prealloc(struct keg *keg, int wait)
 {
+	enum meta_how how;
+	bool grown;
+
 	/* release, pairs with keg_is_used(). */
 	atomic_store_explicit(&keg->used, true, memory_order_release);
-	return keg_grow(keg, wait, true);
+	how = meta_enter();
+	grown = keg_grow(keg, wait, true, &how);
+	meta_leave(how);
+	return grown;
 }
 
 /* Under the lock: detach_idle() sees this, or before that who fills it. */

@@ -10,9 +10,10 @@
  *	  |      emptiest          fullest
  *	  v dispose: fini, then back to the supplier
  *
- * Growing takes memory, header and map entries with no lock held, runs no
- * callback until it holds nothing, and links the slab last.  Who is refused by
- * the gate does the same with emergency memory:
+ * Growing takes header, memory and map entries in one stay inside the gate,
+ * each with no other lock held, and links the slab last; the stay ends before a
+ * callback runs, and begins anew.  Who is refused by the gate does the same
+ * with emergency memory:
  *
  *	take   claims an item of the keg's emergency slab with one atomic add
  *	free   sets a late bit and lists the slab

@@ -111,18 +111,16 @@ wipe(struct ledger *l)
 struct ledger *
 ledger_make(const char *name)
 {
-	bool inside = gate_enter();
-	struct ledger *l = inside ? take_unused() : NULL;
+	enum meta_how how = meta_enter();
+	struct ledger *l = how == META_NORMAL ? take_unused() : NULL;
 	bool is_new = l == NULL;
 	uintptr_t records = 0;
 
 	if (is_new)
-		l = meta_take(
-		    sizeof(*l), inside ? META_NORMAL : META_EMERGENCY);
-	if (l != NULL && inside)
+		l = meta_take(sizeof(*l), how);
+	if (l != NULL && how == META_NORMAL)
 		records = percpu_take(1);
-	if (inside)
-		gate_leave();
+	meta_leave(how);
 	if (l == NULL)
 		return NULL;
 	wipe(l);

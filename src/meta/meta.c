@@ -223,6 +223,19 @@ is_owed(unsigned index)
 	return false;
 }
 
+enum meta_how
+meta_enter(void)
+{
+	return gate_enter() ? META_NORMAL : META_EMERGENCY;
+}
+
+void
+meta_leave(enum meta_how how)
+{
+	if (how == META_NORMAL)
+		gate_leave();
+}
+
 void *
 meta_take(size_t bytes, enum meta_how how)
 {

@@ -28,6 +28,13 @@
 enum meta_how { META_NORMAL, META_EMERGENCY };
 
 /*
+ * Enter the gate if it lets us, and how memory is had then; leave it again if
+ * it was entered.
+ */
+enum meta_how meta_enter(void);
+void meta_leave(enum meta_how how);
+
+/*
  * Returns:  zeroed memory, or NULL.
  * Context:  META_NORMAL inside the gate; META_EMERGENCY anywhere.
  */

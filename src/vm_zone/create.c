@@ -130,14 +130,13 @@ room_take(size_t bytes)
 static void
 room_give(void *room, size_t bytes)
 {
-	bool inside;
+	enum meta_how how;
 
 	if (room == NULL)
 		return;
-	inside = gate_enter();
-	meta_give(room, bytes, inside ? META_NORMAL : META_EMERGENCY);
-	if (inside)
-		gate_leave();
+	how = meta_enter();
+	meta_give(room, bytes, how);
+	meta_leave(how);
 }
 
 /* See uma/vm_zone.h. */

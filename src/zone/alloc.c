@@ -172,6 +172,7 @@ zone_refill(uma_zone_t zone, int wait)
 {
 	struct bucket *b = NULL;
 	void *item = NULL;
+	enum meta_how how;
 
 	if (!zone_caching(zone) || !gate_enter())
 		return take_one(zone, wait);
@@ -198,11 +199,9 @@ zone_refill(uma_zone_t zone, int wait)
 		zone_reclaim_idle();
 		return item;
 	}
-	if (gate_enter()) {
-		bucket_give(b, META_NORMAL);
-		gate_leave();
-	} else
-		bucket_give(b, META_EMERGENCY);
+	how = meta_enter();
+	bucket_give(b, how);
+	meta_leave(how);
 	return NULL;
 }
 

@@ -48,16 +48,14 @@ uma_object_create(int fd, uint64_t offset, size_t bytes)
 void
 uma_object_destroy(struct vm_object *object)
 {
-	bool inside;
+	enum meta_how how;
 
 	if (object == NULL)
 		return;
 	port_object_drop(object->fd);
-	inside = gate_enter();
-	meta_give(
-	    object, sizeof(*object), inside ? META_NORMAL : META_EMERGENCY);
-	if (inside)
-		gate_leave();
+	how = meta_enter();
+	meta_give(object, sizeof(*object), how);
+	meta_leave(how);
 }
 
 /*

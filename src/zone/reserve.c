@@ -8,12 +8,10 @@ bool
 zone_settle(struct uma_zone *zone, void *memory, size_t bytes, size_t items)
 {
 	struct keg *keg = &zone->keg;
-	bool inside = gate_enter();
-	bool ok = pagemap_set(
-	    memory, bytes, NULL, 0, inside ? META_NORMAL : META_EMERGENCY);
+	enum meta_how how = meta_enter();
+	bool ok = pagemap_set(memory, bytes, NULL, 0, how);
 
-	if (inside)
-		gate_leave();
+	meta_leave(how);
 	if (!ok) {
 		port_unmap(memory, bytes);
 		return false;
