@@ -166,6 +166,22 @@ put_away(uma_zone_t zone, struct bucket *b)
 	zone_leave(zone, out);
 }
 
+/*
+ * A bucket to fill.  Of items that are a slab each there is never more than one
+ * at hand.
+ */
+static struct bucket *
+empty_bucket(uma_zone_t zone)
+{
+	struct bucket *b;
+
+	if (zone->keg.layout.items == 1)
+		return NULL;
+	b = bucket_take(zone_bucket_items(zone));
+	zone_bucket_more(zone);
+	return b;
+}
+
 /* See zone.h.  A bucket of more is for the CPU this runs on by then. */
 void *
 zone_refill(uma_zone_t zone, int wait)
@@ -179,10 +195,8 @@ zone_refill(uma_zone_t zone, int wait)
 	item = cache_pop(zone);
 	if (item == NULL) {
 		b = depot_take(&zone->depot);
-		if (b == NULL) {
-			b = bucket_take(zone_bucket_items(zone));
-			zone_bucket_more(zone);
-		}
+		if (b == NULL)
+			b = empty_bucket(zone);
 	}
 	gate_leave();
 	if (item != NULL)
