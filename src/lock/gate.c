@@ -11,11 +11,10 @@ enum { OUTSIDE, ENTERING, INSIDE, LEAVING };
  * not share a line.  Signed: a cell may be negative for a thread that entered
  * through one and a sum is what counts.
  */
-#define CELLS 64
-
 static struct {
 	alignas(CACHE_LINE) _Atomic int32_t inside;
-} cells[CELLS];
+} cells[GATE_CELLS];
+_Static_assert(GATE_CELLS == 1 << 6, "see my_cell()");
 
 /* How long who comes during a fork waits for its end. */
 #define LOOKS   5u
@@ -50,7 +49,8 @@ enter(void)
 	 * seq_cst, pairs with the same in gate_fork_prepare(): either the
 	 * forker sees this thread inside, or this thread sees the fork.
 	 */
-	atomic_fetch_add_explicit(my_cell(), 1, memory_order_seq_cst);
+	self->others =
+	    atomic_fetch_add_explicit(my_cell(), 1, memory_order_seq_cst);
 	self->gate = INSIDE;
 	if (likely(atomic_load_explicit(&forks, memory_order_seq_cst) ==
 		   self->forks))
@@ -102,6 +102,12 @@ gate_leave(void)
 }
 
 bool
+gate_crowded(void)
+{
+	return port_self()->others >= (int32_t)GATE_FEW;
+}
+
+bool
 gate_is_inside(void)
 {
 	return port_self()->gate != OUTSIDE;
@@ -120,7 +126,7 @@ inside(void)
 {
 	int32_t sum = 0;
 
-	for (unsigned i = 0; i < CELLS; i++)
+	for (unsigned i = 0; i < GATE_CELLS; i++)
 		/* seq_cst, pairs with the add in gate_enter(). */
 		sum += atomic_load_explicit(
 		    &cells[i].inside, memory_order_seq_cst);
@@ -206,7 +212,7 @@ gate_fork_child(void)
 {
 	struct port_self *self = port_self();
 
-	for (unsigned i = 0; i < CELLS; i++)
+	for (unsigned i = 0; i < GATE_CELLS; i++)
 		/* relaxed: there is one thread. */
 		atomic_store_explicit(
 		    &cells[i].inside, 0, memory_order_relaxed);

@@ -61,10 +61,20 @@ void lock_drop(struct lock *l) UMA_RELEASES(l);
  *
  * Returns:  false when this thread must not wait for locks now.
  * Context:  any thread, any signal handler.
- * Cost:     two atomic adds on a line of one of 64 cells, for the pair.
+ * Cost:     two atomic adds on a line of one of GATE_CELLS, for the pair.
  */
 UMA_NODISCARD bool gate_enter(void);
 void gate_leave(void);
+
+/*
+ * Whether so many were inside when this thread came in that most of them must
+ * be waiting: who joins them had better have little in hand.  Inside the gate.
+ */
+bool gate_crowded(void);
+
+/* Of each of GATE_CELLS parts of all threads, so many are no crowd yet. */
+#define GATE_CELLS 64u
+#define GATE_FEW   (2 + port_cpu_count() / 16)
 
 /* Whether a fork other than this thread's own is under way. */
 bool gate_forking(void);

@@ -115,6 +115,7 @@ struct port_self {
 	unsigned gate;  /* lock room: where this thread stands, see lock.h */
 	unsigned forks; /* lock room: forks this thread has under way */
 	unsigned edges; /* lock room: those that begin or end just now */
+	int32_t others; /* lock room: of its cell, as it came in */
 	/* keg room: slabs in its hand, and what it has under way. */
 	struct slab *leaving;
 	struct keg_work *work;

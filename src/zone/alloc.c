@@ -168,14 +168,14 @@ put_away(uma_zone_t zone, struct bucket *b)
 
 /*
  * A bucket to fill.  Of items that are a slab each there is never more than one
- * at hand.
+ * at hand; and of a thousand threads that wait for the keg each would have one.
  */
 static struct bucket *
 empty_bucket(uma_zone_t zone)
 {
 	struct bucket *b;
 
-	if (zone->keg.layout.items == 1)
+	if (zone->keg.layout.items == 1 || gate_crowded())
 		return NULL;
 	b = bucket_take(zone_bucket_items(zone));
 	zone_bucket_more(zone);
