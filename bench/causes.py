@@ -11,6 +11,9 @@ CAUSES = (
     ("pair/*", "ns", "uma-inline",
      "what protects the sequence, 0.9 ns; without it the pair is at 1.71: "
      "docs/design/speed.md"),
+    ("pair/*", "ns", "uma-zone",
+     "0.2 ns of its 2.8 check the pointer, 0.2 protect the sequence: "
+     "docs/design/speed.md"),
     ("pair/*", "ns", "uma-malloc",
      "57 instructions, 13 of them the check of the pointer, which also says "
      "where the block goes: nothing of the free can start before"),
@@ -61,9 +64,9 @@ CAUSES = (
      "the spread of the runs: run the row again, with more rounds"),
     ("threads/4096/1000", "ns", "uma-malloc",
      "2 % above its bar in one run, within it in those before"),
-    ("handoff/1024", "ns", "*",
-     "lines that the reader's cache still holds: with 1,100 items in turn and "
-     "no allocator 14.5 ns: docs/design/speed.md"),
+    ("handoff/*", "ns", "*",
+     "lines that the reader's cache still holds, as long as few items go "
+     "round, with no allocator too: docs/design/speed.md"),
     ("fresh/*", "ns", "*",
      "the kernel's page faults and zeroing; huge pages from 64 MiB on only"),
 )
