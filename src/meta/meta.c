@@ -17,6 +17,9 @@
 #define ARENA_MIN ((size_t)256 << 10)
 #define ARENA_MAX ((size_t)4 << 20)
 
+/* Looks for a free object before a page is mapped without the lock. */
+#define TRIES 50u
+
 struct free_object {
 	struct free_object *next;
 };
@@ -146,31 +149,55 @@ take_listed(unsigned index) UMA_REQUIRES(&meta_lock)
 }
 
 static void
-give_late(struct free_object *first, struct free_object *last, unsigned index)
+give_late(struct free_object *object, unsigned index)
 {
 	/* relaxed: the exchange below publishes. */
-	last->next =
+	object->next =
 	    atomic_load_explicit(&meta.late[index], memory_order_relaxed);
-	/* release, pairs with take_listed() and take_late(). */
+	/* release, pairs with the acquires of the same word. */
 	while (!atomic_compare_exchange_weak_explicit(&meta.late[index],
-	    &last->next, first, memory_order_release, memory_order_relaxed))
+	    &object->next, object, memory_order_release, memory_order_relaxed))
 		;
 }
 
-/* One of those that were given late: all, and all but one go back. */
+/* Two lists as one: a walk along the first. */
+static struct free_object *
+joined(struct free_object *few, struct free_object *many)
+{
+	struct free_object *last = few;
+
+	if (few == NULL)
+		return many;
+	while (last->next != NULL)
+		last = last->next;
+	last->next = many;
+	return few;
+}
+
+/*
+ * One of those that were given late: all, and all but one go back, in a moment,
+ * as who comes meanwhile finds none.  They may be many; what was given in that
+ * moment is not.
+ */
 static struct free_object *
 take_late(unsigned index)
 {
-	/* acquire, pairs with give_late(). */
-	struct free_object *object = atomic_exchange_explicit(
-	    &meta.late[index], NULL, memory_order_acquire);
-	struct free_object *last;
+	_Atomic(struct free_object *) *late = &meta.late[index];
+	/* acquire, both exchanges, pairs with give_late(). */
+	struct free_object *object =
+	    atomic_exchange_explicit(late, NULL, memory_order_acquire);
+	struct free_object *rest = object == NULL ? NULL : object->next;
+	struct free_object *more = NULL;
 
-	if (object == NULL || object->next == NULL)
-		return object;
-	for (last = object->next; last->next != NULL; last = last->next)
-		;
-	give_late(object->next, last, index);
+	/* release, as in give_late(). */
+	while (rest != NULL &&
+	       !atomic_compare_exchange_strong_explicit(late, &more, rest,
+		   memory_order_release, memory_order_relaxed)) {
+		more =
+		    atomic_exchange_explicit(late, NULL, memory_order_acquire);
+		rest = joined(more, rest);
+		more = NULL;
+	}
 	return object;
 }
 
@@ -185,7 +212,7 @@ map_late(unsigned index, size_t room)
 	     at += room) {
 		struct free_object *more = (void *)(memory + at);
 
-		give_late(more, more, index);
+		give_late(more, index);
 	}
 	return memory;
 }
@@ -196,6 +223,11 @@ take_emergency(unsigned index, size_t room)
 {
 	void *object = take_late(index);
 
+	/* Another thread may just have them in its hand. */
+	for (unsigned tries = 0; object == NULL && tries < TRIES; tries++) {
+		arch_relax();
+		object = take_late(index);
+	}
 	if (object != NULL)
 		clear(object, room);
 	else
@@ -280,7 +312,7 @@ meta_give(void *memory, size_t bytes, enum meta_how how)
 	}
 	rest(object, meta_room(bytes));
 	if (is_owed(index) || how == META_EMERGENCY || !lock_take(&meta_lock)) {
-		give_late(object, object, index);
+		give_late(object, index);
 		return;
 	}
 	object->next = meta.free[index];

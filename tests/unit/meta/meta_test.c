@@ -6,10 +6,12 @@
 
 #include "harness.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <uma/uma.h>
 
 #include "lock/lock.h"
+#include "port/port.h"
 
 enum { BYTES = 200, ROOM = 256, MANY = 100, ROUNDS = 1000 };
 
@@ -86,6 +88,87 @@ TEST(emergencies_share_pages)
 TEST(others_get_what_is_theirs)
 {
 	check_the_same(META_NORMAL, META_NORMAL, META_NORMAL);
+}
+
+/* ---- many at once ---- */
+
+enum { STORE = 20000, THREADS = 4, TURNS = 100000, SMALL = 32, PAGES = 64 };
+
+static void *
+take_and_give(void *arg)
+{
+	for (int i = 0; i < TURNS; i++) {
+		void *object = meta_take(SMALL, META_EMERGENCY);
+
+		if (object == NULL)
+			return arg;
+		meta_give(object, SMALL, META_EMERGENCY);
+	}
+	return NULL;
+}
+
+/* Take objects, each of them the head of a list, until a page is mapped. */
+static size_t
+take_to_the_last(void ***list)
+{
+	size_t bytes = meta_bytes();
+	size_t count = 0;
+
+	while (meta_bytes() == bytes || count < STORE) {
+		void **object;
+
+		bytes = meta_bytes();
+		object = meta_take(SMALL, META_EMERGENCY);
+		REQUIRE(object != NULL);
+		*object = *list;
+		*list = object;
+		count++;
+	}
+	return count;
+}
+
+static void
+give_list(void **list)
+{
+	while (list != NULL) {
+		void **next = *list;
+
+		meta_give(list, SMALL, META_EMERGENCY);
+		list = next;
+	}
+}
+
+/* Who takes one leaves the others what there is, however much that is. */
+TEST_TIME(emergencies_do_not_hide_the_store, 100)
+{
+	const size_t per_page = port_page_bytes() / SMALL;
+	pthread_t threads[THREADS];
+	void **list = NULL;
+	size_t count;
+	size_t bytes;
+
+	start();
+	gate_leave();
+	/* What is left is what the last page has more. */
+	count = take_to_the_last(&list) + per_page - 1;
+	give_list(list);
+	list = NULL;
+	bytes = meta_bytes();
+	for (int i = 0; i < THREADS; i++)
+		REQUIRE(pthread_create(
+			    &threads[i], NULL, take_and_give, &bytes) == 0);
+	for (int i = 0; i < THREADS; i++) {
+		void *failed;
+
+		REQUIRE(pthread_join(threads[i], &failed) == 0);
+		CHECK(failed == NULL);
+	}
+	harness_say("# %zu KiB more\n", (meta_bytes() - bytes) / 1024);
+	CHECK(meta_bytes() - bytes <= PAGES * port_page_bytes());
+	/* None is lost: the next page comes behind all that there are. */
+	count += (meta_bytes() - bytes) / SMALL;
+	CHECK_EQ(take_to_the_last(&list), count + 1);
+	give_list(list);
 }
 
 TEST_MAIN
