@@ -32,8 +32,12 @@ void keg_move(struct keg *keg, struct slab *s, unsigned bin)
     UMA_REQUIRES(&keg->lock);
 /* To the one that a slab belongs on by now. */
 void keg_rebin(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock);
-void keg_unlink(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock);
-/* Take in listed slabs and the emergency slab. */
+/* An idle slab is none that the keg has. */
+void keg_take_out(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock);
+/*
+ * Take in listed slabs, and the emergency slab if anything of it is claimed, or
+ * if the keg has to do with what it has.
+ */
 void keg_adopt_all(struct keg *keg) UMA_REQUIRES(&keg->lock);
 void keg_adopt(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock);
 /* Put a slab on the late list unless it is on it. */

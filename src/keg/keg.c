@@ -239,12 +239,9 @@ detach(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock)
 {
 	struct port_self *self = port_self();
 
-	keg_unlink(keg, s);
+	keg_take_out(keg, s);
 	s->next = self->leaving;
 	self->leaving = s;
-	tally_move(&keg->slabs, (size_t)-1);
-	tally_move(&keg->free_items, -(size_t)s->limit);
-	tally_move(&keg->items, -(size_t)s->limit);
 	tally_add(&keg->leaving, s->limit);
 }
 
@@ -483,6 +480,17 @@ own_leaving(const struct keg *keg)
 	return sum;
 }
 
+/* Items of an emergency slab that nobody has claimed from. */
+static size_t
+lent_items(const struct keg *keg)
+{
+	/* relaxed: no other thread is left. */
+	const struct slab *s =
+	    atomic_load_explicit(&keg->emergency, memory_order_relaxed);
+
+	return s == NULL ? 0 : s->limit;
+}
+
 /*
  * Called when no other thread is left, so that the lock is free; in a handler
  * that interrupted its thread inside, nothing is known and all stays as it is.
@@ -500,7 +508,7 @@ keg_fork_child(struct keg *keg)
 	/* The places of slabs that others were making are nobody's. */
 	if (keg->object != NULL)
 		keg->items_max -= tally_get(&keg->making) - own.making;
-	tally_set(&keg->making, own.making);
+	tally_set(&keg->making, own.making + lent_items(keg));
 	tally_set(&keg->filling, own.filling);
 	tally_set(&keg->leaving, own_leaving(keg));
 	atomic_store_explicit(
@@ -519,6 +527,7 @@ keg_stop(struct keg *keg)
 			port_give_way(&turns);
 			continue;
 		}
+		atomic_store_explicit(&keg->frozen, true, memory_order_relaxed);
 		keg_adopt_all(keg);
 		while ((s = keg->bins[BIN_IDLE]) != NULL && slab_is_idle(s))
 			detach(keg, s);

@@ -18,7 +18,9 @@
  *	take   claims an item of the keg's emergency slab with one atomic add
  *	free   sets a late bit and lists the slab
  *	link   lists the slab
- * and the next holder of the lock adopts what is listed.
+ * and the next holder of the lock adopts what is listed.  Where slabs stay for
+ * good, it lends an idle one to those who claim, as else each emergency would
+ * leave one more.
  *
  * A slab that leaves comes into the hand of its thread, on a list that is the
  * thread's own, until fini has run on its items.  That list, and what a thread

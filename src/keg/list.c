@@ -2,8 +2,8 @@
 /* Which slab is on which list: see keg.h. */
 #include "keg/inner.h"
 
-void
-keg_unlink(struct keg *keg, struct slab *s)
+static void
+unlink_from(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock)
 {
 	if (s->bin == BIN_IDLE)
 		keg->idle--;
@@ -34,7 +34,7 @@ moves_at(const struct keg *keg, const struct slab *s, unsigned bin)
 }
 
 /* Full slabs are on no list. */
-static void
+UMA_SLOW static void
 link_in(struct keg *keg, struct slab *s, unsigned bin) UMA_REQUIRES(&keg->lock)
 {
 	s->bin = (uint8_t)bin;
@@ -52,9 +52,18 @@ link_in(struct keg *keg, struct slab *s, unsigned bin) UMA_REQUIRES(&keg->lock)
 }
 
 void
+keg_take_out(struct keg *keg, struct slab *s)
+{
+	unlink_from(keg, s);
+	tally_move(&keg->slabs, (size_t)-1);
+	tally_move(&keg->free_items, -(size_t)s->limit);
+	tally_move(&keg->items, -(size_t)s->limit);
+}
+
+void
 keg_move(struct keg *keg, struct slab *s, unsigned bin)
 {
-	keg_unlink(keg, s);
+	unlink_from(keg, s);
 	link_in(keg, s, bin);
 }
 
@@ -99,21 +108,63 @@ keg_adopt(struct keg *keg, struct slab *s)
 	keg_rebin(keg, s);
 }
 
+/*
+ * Whether an idle slab may be claimed from: one of several, or it would be
+ * missed; not where items may be raw, as a claimer cannot tell; not of a keg
+ * that has to find all of its items.
+ */
+static bool
+may_lend(struct keg *keg, struct slab *s) UMA_REQUIRES(&keg->lock)
+{
+	if (!keg_keeps_slabs(keg) || keg->raw || keg->object != NULL ||
+	    keg->idle < 2 || keg_is_frozen(keg))
+		return false;
+	/*
+	 * seq_cst, pairs with take_emergency(): who comes later cannot have
+	 * seen it as it was claimed from before.
+	 */
+	return slab_is_idle(s) &&
+	       atomic_load_explicit(&keg->claimers, memory_order_seq_cst) == 0;
+}
+
+/*
+ * Where slabs stay, each emergency would make one that does: let an idle one be
+ * claimed from, which is on its way in from then on.
+ */
+static void
+lend(struct keg *keg) UMA_REQUIRES(&keg->lock)
+{
+	struct slab *s = keg->bins[BIN_IDLE];
+	struct slab *none = NULL;
+
+	if (!may_lend(keg, s))
+		return;
+	/* relaxed: nobody sees it but by the exchange. */
+	atomic_store_explicit(&s->claim, 0, memory_order_relaxed);
+	if (!atomic_compare_exchange_strong_explicit(&keg->emergency, &none, s,
+		memory_order_seq_cst, memory_order_relaxed))
+		return;
+	keg_take_out(keg, s);
+	s->bin = BIN_UNLINKED;
+	tally_add(&keg->making, s->limit);
+}
+
 void
 keg_adopt_all(struct keg *keg)
 {
-	struct slab *s;
+	/* acquire, pairs with claim()'s publishing of the slab. */
+	struct slab *s =
+	    atomic_load_explicit(&keg->emergency, memory_order_acquire);
 	struct slab *next;
 
-	/* relaxed: a hint; the exchanges order. */
-	if (likely(atomic_load_explicit(&keg->late, memory_order_relaxed) ==
-		       NULL &&
-		   atomic_load_explicit(
-		       &keg->emergency, memory_order_relaxed) == NULL))
+	/* relaxed: what is claimed a moment later is for the next one. */
+	if (unlikely(s != NULL) && !keg_is_frozen(keg) &&
+	    atomic_load_explicit(&s->claim, memory_order_relaxed) == 0)
+		s = NULL;
+	/* relaxed: a hint; the exchange orders. */
+	if (likely(s == NULL && atomic_load_explicit(
+				    &keg->late, memory_order_relaxed) == NULL))
 		return;
-	/* acquire, pairs with keg_take()'s publishing of the slab. */
-	s = atomic_exchange_explicit(
-	    &keg->emergency, NULL, memory_order_acq_rel);
 	if (s != NULL)
 		keg_adopt(keg, s);
 	/* acquire, pairs with keg_list(). */
@@ -127,6 +178,7 @@ keg_adopt_all(struct keg *keg)
 		atomic_store_explicit(&s->listed, 0, memory_order_seq_cst);
 		keg_adopt(keg, s);
 	}
+	lend(keg);
 }
 
 void

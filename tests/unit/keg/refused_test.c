@@ -232,6 +232,141 @@ TEST(a_claimed_item_may_come_back_before_its_slab_is_known)
 	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
 }
 
+/* ---- idle slabs that are lent ---- */
+
+static void
+free_refused(uma_zone_t zone, void *item)
+{
+	REQUIRE(gate_enter());
+	uma_zfree(zone, item);
+	gate_leave();
+}
+
+static uma_zone_t
+make_nofree(uma_init init)
+{
+	uma_zone_t zone = uma_zcreate(
+	    "nofree", ITEM, NULL, NULL, init, NULL, 63, UMA_ZONE_NOFREE);
+
+	REQUIRE(zone != NULL);
+	supply_trust(true);
+	return zone;
+}
+
+/* As a handler does that interrupts miss after miss. */
+static void
+take_and_free_refused(uma_zone_t zone, unsigned rounds)
+{
+	for (unsigned i = 0; i < rounds; i++) {
+		void *item = take_refused(zone);
+
+		REQUIRE(item != NULL);
+		memset(item, 1, ITEM);
+		free_refused(zone, item);
+		CHECK_EQ(keg_out(&zone->keg), 0);
+	}
+}
+
+/* All that a keg has is idle, and what is lent is on its way in. */
+static bool
+is_lent_of(struct keg *keg, size_t slabs)
+{
+	struct slab *lent = atomic_load(&keg->emergency);
+
+	return lent != NULL && tally_get(&keg->making) == lent->limit &&
+	       tally_get(&keg->slabs) == slabs - 1 && keg->idle == slabs - 1 &&
+	       tally_get(&keg->items) == (slabs - 1) * lent->limit &&
+	       tally_get(&keg->free_items) == (slabs - 1) * lent->limit;
+}
+
+TEST(a_keg_that_keeps_its_slabs_lends_them)
+{
+	uma_zone_t zone = make_nofree(NULL);
+	void *items[3 * ITEMS];
+
+	take_and_free_refused(zone, 1000);
+	CHECK(is_lent_of(&zone->keg, 2));
+	/* Nobody else has an item of it. */
+	for (int i = 0; i < 3 * ITEMS; i++) {
+		items[i] = i % 2 == 0 ? take_refused(zone)
+				      : uma_zalloc(zone, M_NOWAIT);
+		REQUIRE(items[i] != NULL);
+		for (int k = 0; k < i; k++)
+			CHECK(items[k] != items[i]);
+	}
+	for (int i = 0; i < 3 * ITEMS; i++)
+		uma_zfree(zone, items[i]);
+	(void)keg_out(&zone->keg); /* what was claimed is known from here on */
+	check_used(zone, 0);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+}
+
+TEST(what_is_lent_is_a_child_s_too)
+{
+	uma_zone_t zone = make_nofree(NULL);
+	pid_t child;
+	int status;
+
+	take_and_free_refused(zone, 10);
+	child = fork();
+	if (child == 0) {
+		alarm(20);
+		if (!is_lent_of(&zone->keg, 2))
+			_exit(1);
+		take_and_free_refused(zone, 10);
+		if (!is_lent_of(&zone->keg, 2))
+			_exit(2);
+		_exit(uma_zdestroy(zone, M_NOWAIT) == 0 ? 0 : 3);
+	}
+	REQUIRE(child > 0 && waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+}
+
+/* Who claims just now may have seen it in its time before. */
+TEST(nothing_is_lent_while_somebody_claims)
+{
+	uma_zone_t zone = make_nofree(NULL);
+	struct keg *keg = &zone->keg;
+
+	take_and_free_refused(zone, 3);
+	atomic_fetch_add(&keg->claimers, 1);
+	take_and_free_refused(zone, 1);
+	CHECK(atomic_load(&keg->emergency) == NULL);
+	CHECK_EQ(tally_get(&keg->making), 0);
+	atomic_fetch_sub(&keg->claimers, 1);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+}
+
+TEST(a_keg_that_does_not_grow_has_nothing_lent)
+{
+	uma_zone_t zone = make_nofree(NULL);
+	struct keg *keg = &zone->keg;
+
+	take_and_free_refused(zone, 10);
+	CHECK(is_lent_of(keg, 2));
+	keg_freeze(keg);
+	CHECK_EQ(keg_out(keg), 0);
+	CHECK(atomic_load(&keg->emergency) == NULL);
+	CHECK_EQ(tally_get(&keg->slabs), 2);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+}
+
+TEST(slabs_with_raw_items_are_not_lent)
+{
+	uma_zone_t zone = make_nofree(on_init);
+
+	take_and_free_refused(zone, 1);
+	for (int i = 0; i < 10; i++) {
+		free_refused(zone, take_refused(zone));
+		CHECK_EQ(keg_out(&zone->keg), 0);
+	}
+	CHECK(atomic_load(&zone->keg.emergency) == NULL);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
+}
+
+/* ---- late frees ---- */
+
 TEST(late_frees_are_taken_in)
 {
 	uma_zone_t zone = make(NULL, NULL);
