@@ -37,7 +37,7 @@ reserve_items(
 {
 	size_t limit = keg->layout.items;
 
-	if (how != META_NORMAL || !lock_take(&keg->lock)) {
+	if (!meta_lock_take(&keg->lock, how)) {
 		if (keg->object != NULL || keg_is_frozen(keg))
 			return false;
 		tally_add(&keg->making, limit);
@@ -231,19 +231,16 @@ furnish(struct keg *keg, struct slab *s, int wait, enum meta_how *how)
 	return false;
 }
 
-/* Tell a tool, if there is one, of a slab that nobody else knows. */
+/* Tell a tool of a slab that nobody else knows.  Outside the gate. */
 static void
 tell_of(struct keg *keg, struct slab *s,
     void (*tell)(const struct watch_slab *slab))
 {
 	const struct slab_layout *l = &keg->layout;
+	struct watch_slab slab = { s->base, l->slab_bytes, slab_item(s, l, 0),
+		l->stride, l->items };
 
-	if (unlikely(watch_on)) {
-		struct watch_slab slab = { s->base, l->slab_bytes,
-			slab_item(s, l, 0), l->stride, l->items };
-
-		tell(&slab);
-	}
+	tell(&slab);
 }
 
 /* Back all of a slab; what is part of an object is waited for. */
@@ -261,20 +258,25 @@ back_all(struct keg *keg, struct slab *s)
 	return true;
 }
 
-/* Make all its items ready.  False, without its memory, if that cannot be. */
+/*
+ * What is done outside the gate with a slab that nobody else knows.  False,
+ * without its memory, if it is to be ready and cannot be backed.
+ */
 static bool
-make_all_ready(struct keg *keg, struct slab *s, enum meta_how *how)
+finish(struct keg *keg, struct slab *s, bool ready, enum meta_how *how)
 {
 	bool backed;
 
+	if (!ready && likely(!watch_on))
+		return true;
 	meta_leave(*how);
-	backed = back_all(keg, s);
+	backed = !ready || back_all(keg, s);
 	if (!backed)
 		leave_map(keg, s);
-	else {
+	else if (unlikely(watch_on))
 		tell_of(keg, s, watch_slab_made);
+	if (backed && ready)
 		init_all(keg, s);
-	}
 	*how = meta_enter();
 	if (!backed)
 		give_memory(keg, s, how);
@@ -332,15 +334,12 @@ keg_make(struct keg *keg, struct keg_work *work, int wait, bool ready,
 		meta_give(s, header_bytes(keg), *how);
 		return NULL;
 	}
-	if (!furnish(keg, s, wait, how) ||
-	    (ready && !make_all_ready(keg, s, how))) {
+	if (!furnish(keg, s, wait, how) || !finish(keg, s, ready, how)) {
 		meta_give(s, header_bytes(keg), *how);
 		unreserve_items(keg, work);
 		tally_add(&keg->refusals, 1);
 		return NULL;
 	}
-	if (!ready)
-		tell_of(keg, s, watch_slab_made);
 	return s;
 }
 
@@ -352,7 +351,7 @@ keg_grow(struct keg *keg, int wait, bool ready, enum meta_how *how)
 
 	keg_begin(keg, &work);
 	s = keg_make(keg, &work, wait, ready, how);
-	if (s != NULL && *how == META_NORMAL && lock_take(&keg->lock)) {
+	if (s != NULL && meta_lock_take(&keg->lock, *how)) {
 		keg_adopt(keg, s);
 		work.making = 0;
 		lock_drop(&keg->lock);
@@ -468,18 +467,21 @@ keg_dispose(const struct slab *before)
 		enum meta_how how;
 
 		fini_all(keg, s);
-		tell_of(keg, s, watch_slab_ended);
+		if (unlikely(watch_on))
+			tell_of(keg, s, watch_slab_ended);
 		leave_map(keg, s);
 		how = meta_enter();
 		give_memory(keg, s, &how);
 		self->leaving = s->next;
 		meta_give(s, header_bytes(keg), how);
-		meta_leave(how);
 		/*
 		 * From here on the zone may go.  release, pairs with the load
 		 * in take_apart(): what fini did is seen by who ends the zone.
+		 * Inside, as a child that a handler forks counts what is in
+		 * hand anew, and is told so by who stands here.
 		 */
 		atomic_fetch_sub_explicit(
 		    &keg->leaving, limit, memory_order_release);
+		meta_leave(how);
 	}
 }

@@ -52,8 +52,9 @@ void keg_end(const struct keg_work *work);
 
 /*
  * grow.c: one more slab, linked; or an unlinked one, which `work` is making
- * until another can adopt it.  In a stay of the caller's, which ends before
- * functions of the user run, and is followed by another.
+ * until another can adopt it.  *how is the caller's; on return it is what the
+ * last meta_enter() said: where the user's functions run, or memory is backed,
+ * the gate is left, and entered again if it lets us.
  */
 bool keg_grow(struct keg *keg, int wait, bool ready, enum meta_how *how);
 struct slab *keg_make(struct keg *keg, struct keg_work *work, int wait,

@@ -12,8 +12,8 @@
  *
  * Growing takes header, memory and map entries in one stay inside the gate,
  * each with no other lock held, and links the slab last; the stay ends before a
- * callback runs, and begins anew.  Who is refused by the gate does the same
- * with emergency memory:
+ * callback runs, and another begins if the gate lets it.  Who is refused by the
+ * gate does the same with emergency memory:
  *
  *	take   claims an item of the keg's emergency slab with one atomic add
  *	free   sets a late bit and lists the slab

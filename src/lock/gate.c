@@ -104,7 +104,7 @@ gate_leave(void)
 bool
 gate_crowded(void)
 {
-	return port_self()->others >= (int32_t)GATE_FEW;
+	return port_self()->others >= (int32_t)gate_few();
 }
 
 bool

@@ -67,14 +67,23 @@ UMA_NODISCARD bool gate_enter(void);
 void gate_leave(void);
 
 /*
- * Whether so many were inside when this thread came in that most of them must
- * be waiting: who joins them had better have little in hand.  Inside the gate.
+ * A hint: whether gate_few() others of this thread's cell, one of GATE_CELLS,
+ * or more were inside when it came in.  Where that is so in many cells, most of
+ * them wait: who joins them had better have little in hand.  Inside the gate.
  */
 bool gate_crowded(void);
 
-/* Of each of GATE_CELLS parts of all threads, so many are no crowd yet. */
 #define GATE_CELLS 64u
-#define GATE_FEW   (2 + port_cpu_count() / 16)
+
+/*
+ * Twice as many as run at once if all CPUs are inside, as threads share cells
+ * by chance; on a large machine fewer than a thousand threads come to.
+ */
+static inline unsigned
+gate_few(void)
+{
+	return (unsigned)min_size(2 + port_cpu_count() / 32, 8);
+}
 
 /* Whether a fork other than this thread's own is under way. */
 bool gate_forking(void);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "meta/meta.h"
 
-#include "lock/lock.h"
 #include "port/port.h"
 #include "watch/watch.h"
 

@@ -24,15 +24,25 @@
 #define META_META_H
 
 #include "base/base.h"
+#include "lock/lock.h"
 
 enum meta_how { META_NORMAL, META_EMERGENCY };
 
 /*
- * Enter the gate if it lets us, and how memory is had then; leave it again if
- * it was entered.
+ * Enter the gate if it lets us.
+ *
+ * Returns:  META_NORMAL inside, or META_EMERGENCY; it goes to meta_leave().
+ * Context:  anywhere.
  */
 enum meta_how meta_enter(void);
 void meta_leave(enum meta_how how);
+
+/* Take a lock inside the gate; false where it, or the gate, refuses. */
+UMA_NODISCARD static inline bool
+meta_lock_take(struct lock *l, enum meta_how how) UMA_TRIES(true, l)
+{
+	return how == META_NORMAL && lock_take(l);
+}
 
 /*
  * Returns:  zeroed memory, or NULL.

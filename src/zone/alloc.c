@@ -167,15 +167,17 @@ put_away(uma_zone_t zone, struct bucket *b)
 }
 
 /*
- * A bucket to fill.  Of items that are a slab each there is never more than one
- * at hand; and of a thousand threads that wait for the keg each would have one.
+ * A bucket to fill.  The keg makes no more than a slab for it, so there is none
+ * for one item; and of a crowd that waits for the keg each would have one.
  */
 static struct bucket *
 empty_bucket(uma_zone_t zone)
 {
 	struct bucket *b;
 
-	if (zone->keg.layout.items == 1 || gate_crowded())
+	if ((zone->keg.layout.items == 1 &&
+		tally_get(&zone->keg.free_items) <= 1) ||
+	    gate_crowded())
 		return NULL;
 	b = bucket_take(zone_bucket_items(zone));
 	zone_bucket_more(zone);

@@ -5,7 +5,7 @@
  * The gate refuses a handler that interrupted its own thread, and everyone
  * while another thread forks; a lock is given up during such a fork.  Which of
  * the places that ask meets it is a matter of luck elsewhere.  Here the linker
- * puts wrappers in front of the three functions, and each place, known by the
+ * puts wrappers in front of the four functions, and each place, known by the
  * address that it is called from, is refused: at its first, its second, its
  * middle and its last time, once and some times in a row, as during a fork and
  * as in a handler.  A run is what it is in enumerate.c.
@@ -23,6 +23,7 @@
 #include "fault/scenario.h"
 #include "hostile.h"
 #include "lock/lock.h"
+#include "meta/meta.h"
 #include "percpu/percpu.h"
 #include "port/port.h"
 #include "sanitized.h"
@@ -36,6 +37,9 @@ enum {
 		 : SLOWLY_SANITIZED ? 4
 				    : 1,
 	TIMES = 4,
+	/* There are a few more. */
+	FORK_PLACES = 75,
+	HANDLER_PLACES = 42,
 	INSIDE = 2 /* see src/lock/gate.c */
 };
 
@@ -69,6 +73,7 @@ static bool counting;
 extern const char __ehdr_start;
 bool __real_gate_enter(void);
 bool __wrap_gate_enter(void);
+enum meta_how __wrap_meta_enter(void);
 bool __real_gate_forking(void);
 bool __wrap_gate_forking(void);
 bool __real_lock_take(struct lock *l);
@@ -128,13 +133,27 @@ be_inside(bool inside)
 	is_inside = inside;
 }
 
-bool
-__wrap_gate_enter(void)
+static bool
+enter(const void *site)
 {
-	bool refused = refuse(__builtin_return_address(0), false);
+	bool refused = refuse(site, false);
 
 	be_inside(refused && !plan.fork);
 	return !refused && __real_gate_enter();
+}
+
+bool
+__wrap_gate_enter(void)
+{
+	return enter(__builtin_return_address(0));
+}
+
+/* It asks for its caller. */
+enum meta_how
+__wrap_meta_enter(void)
+{
+	return enter(__builtin_return_address(0)) ? META_NORMAL
+						  : META_EMERGENCY;
 }
 
 bool
@@ -247,7 +266,7 @@ refuse_all(unsigned count, bool fork)
 		tried++;
 	}
 	harness_say("# %u of %u places\n", tried, n);
-	CHECK(tried * STRIDE >= 20);
+	CHECK(tried * STRIDE >= (fork ? FORK_PLACES : HANDLER_PLACES));
 	CHECK_EQ(bad, 0);
 }
 

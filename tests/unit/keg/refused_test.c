@@ -101,6 +101,23 @@ __wrap_meta_take(size_t bytes, enum meta_how how)
 	return no_header ? NULL : __real_meta_take(bytes, how);
 }
 
+/* A handler that forks where its thread has just left the gate. */
+void __real_meta_leave(enum meta_how how);
+void __wrap_meta_leave(enum meta_how how);
+
+static bool fork_at_leave;
+static pid_t forked; /* 0: this is the child */
+
+void
+__wrap_meta_leave(enum meta_how how)
+{
+	__real_meta_leave(how);
+	if (!fork_at_leave)
+		return;
+	fork_at_leave = false;
+	forked = fork();
+}
+
 /* ---- a zone that counts ---- */
 
 static long inits;
@@ -623,6 +640,27 @@ TEST(a_child_counts_no_slabs_of_others)
 	}
 	REQUIRE(child > 0 && waitpid(child, &status, 0) == child);
 	CHECK_EQ(status, 0);
+}
+
+/* Its slab is given back as it is born. */
+TEST(a_child_counts_what_goes_once)
+{
+	uma_zone_t zone = make(NULL, NULL);
+	int status;
+
+	uma_zfree(zone, uma_zalloc(zone, M_NOWAIT));
+	fork_at_leave = true;
+	uma_reclaim();
+	REQUIRE(!fork_at_leave && forked >= 0);
+	if (forked == 0) {
+		alarm(20);
+		if (tally_get(&zone->keg.leaving) != 0)
+			_exit(1);
+		_exit(uma_zdestroy(zone, M_NOWAIT) == 0 ? 0 : 2);
+	}
+	REQUIRE(waitpid(forked, &status, 0) == forked);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(uma_zdestroy(zone, M_NOWAIT), 0);
 }
 
 static void *
