@@ -322,7 +322,7 @@ TEST(what_is_lent_is_a_child_s_too)
 {
 	uma_zone_t zone = make_nofree(NULL);
 	pid_t child;
-	int status;
+	int status = -1;
 
 	take_and_free_refused(zone, 10);
 	child = fork();

@@ -26,7 +26,7 @@ bool __wrap_lock_take(struct lock *l);
 struct bucket *
 __wrap_bucket_take(unsigned want)
 {
-	if (counting)
+	if (atomic_load(&counting))
 		atomic_fetch_add(&buckets, 1);
 	return __real_bucket_take(want);
 }
@@ -34,7 +34,7 @@ __wrap_bucket_take(unsigned want)
 bool
 __wrap_lock_take(struct lock *l)
 {
-	if (counting && l == &zone->keg.lock)
+	if (atomic_load(&counting) && l == &zone->keg.lock)
 		atomic_fetch_add(&asks, 1);
 	return __real_lock_take(l);
 }
@@ -71,7 +71,7 @@ TEST(an_item_that_is_a_slab_of_its_own_fills_no_bucket)
 	zone = uma_zcreate(
 	    "slabs", 131072, NULL, NULL, NULL, NULL, 15, UMA_ZONE_NOFREE);
 	REQUIRE(zone != NULL && zone->keg.layout.items == 1);
-	counting = true;
+	atomic_store(&counting, true);
 	for (unsigned i = 0; i < 5; i++)
 		REQUIRE((items[i] = uma_zalloc(zone, M_NOWAIT)) != NULL);
 	CHECK_EQ(atomic_load(&buckets), 0);
@@ -79,7 +79,7 @@ TEST(an_item_that_is_a_slab_of_its_own_fills_no_bucket)
 	uma_prealloc(zone, 10);
 	for (unsigned i = 5; i < 10; i++)
 		REQUIRE((items[i] = uma_zalloc(zone, M_NOWAIT)) != NULL);
-	counting = false;
+	atomic_store(&counting, false);
 	CHECK(HOSTILE || atomic_load(&buckets) != 0);
 	atomic_store(&buckets, 0);
 	CHECK(atomic_exchange(&asks, 0) != 0);
@@ -111,14 +111,14 @@ TEST_TIME(a_crowd_has_few_buckets_in_hand, 100) UMA_UNCHECKED_LOCKS
 	REQUIRE(pthread_attr_setstacksize(&small, 65536) == 0);
 	make();
 	REQUIRE(gate_lock(&zone->keg.lock));
-	counting = true;
+	atomic_store(&counting, true);
 	for (unsigned i = 0; i < count; i++) {
 		REQUIRE(pthread_create(
 			    &threads[i], &small, take_one, &items[i]) == 0);
 		while (atomic_load(&asks) != i + 1)
 			usleep(50);
 	}
-	counting = false;
+	atomic_store(&counting, false);
 	harness_say("# %u threads, %u buckets\n", count, atomic_load(&buckets));
 	/* The test itself is one of those inside. */
 	CHECK(atomic_load(&buckets) <= few);
