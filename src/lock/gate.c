@@ -62,19 +62,22 @@ enter(void)
 /*
  * Most forks are over in a moment, and the emergency source costs a mapping:
  * wait a little.  Not for longer, as the forker may wait for this thread, and
- * not in a handler that came as its own thread's fork began or ended: that goes
- * on when the handler is done, and with a quick timer the next one is due then.
+ * not in the midst of a fork of one's own, which a handler may have come into:
+ * that goes on when the handler is done, and with a quick timer the next one is
+ * due then; two such would wait for each other for good.
  */
 UMA_SLOW static bool
 enter_late(void)
 {
-	if (gate_is_inside() || port_self()->edges != 0)
+	const struct port_self *self = port_self();
+
+	if (gate_is_inside() || self->edges != 0 || self->forks != 0)
 		return false;
 	for (unsigned looks = 0; looks < LOOKS; looks++) {
 		uint32_t now =
 		    atomic_load_explicit(&forks, memory_order_relaxed);
 
-		if (now == port_self()->forks && enter())
+		if (now == 0 && enter())
 			return true;
 		port_wait(&forks, now, LOOK_NS);
 	}

@@ -133,6 +133,41 @@ __wrap_port_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns)
 	return __real_port_wait(word, expected, timeout_ns);
 }
 
+static pthread_barrier_t both;
+
+static void *
+fork_beside(void *arg)
+{
+	gate_fork_prepare();
+	pthread_barrier_wait(&both);
+	pthread_barrier_wait(&both);
+	gate_fork_parent();
+	return arg;
+}
+
+/* Each would wait for the other's fork, which goes on when it is done. */
+TEST(who_forks_does_not_wait_for_another_s_fork)
+{
+	pthread_t other;
+
+	REQUIRE(pthread_barrier_init(&both, NULL, 2) == 0);
+	REQUIRE(pthread_create(&other, NULL, fork_beside, NULL) == 0);
+	pthread_barrier_wait(&both);
+	gate_fork_prepare();
+	atomic_store(&waits, 0);
+	CHECK(!gate_enter());
+	CHECK_EQ(atomic_load(&waits), 0);
+	gate_fork_parent();
+	/* Who does not fork does. */
+	CHECK(!gate_enter());
+	CHECK(atomic_load(&waits) != 0);
+	pthread_barrier_wait(&both);
+	REQUIRE(pthread_join(other, NULL) == 0);
+	CHECK(gate_enter());
+	gate_leave();
+	REQUIRE(pthread_barrier_destroy(&both) == 0);
+}
+
 #if TRAPPED
 static unsigned entered;
 
